@@ -1,0 +1,192 @@
+#include "base/bytes.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace tidegate {
+namespace {
+
+constexpr char hex_digits[] = "0123456789abcdef";
+constexpr char base64_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr char base64url_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+enum class Padding { with, without };
+
+std::string encode64(std::string_view in, const char* alphabet, Padding padding) {
+  std::string out;
+  out.reserve((in.size() + 2) / 3 * 4);
+  std::size_t i = 0;
+  const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(in[at]); };
+  for (; i + 3 <= in.size(); i += 3) {
+    const std::uint32_t v = (byte(i) << 16) | (byte(i + 1) << 8) | byte(i + 2);
+    out += alphabet[v >> 18];
+    out += alphabet[(v >> 12) & 63];
+    out += alphabet[(v >> 6) & 63];
+    out += alphabet[v & 63];
+  }
+  if (const std::size_t rest = in.size() - i; rest > 0) {
+    const std::uint32_t v = (byte(i) << 16) | (rest == 2 ? byte(i + 1) << 8 : 0);
+    out += alphabet[v >> 18];
+    out += alphabet[(v >> 12) & 63];
+    if (rest == 2) out += alphabet[(v >> 6) & 63];
+    if (padding == Padding::with) out.append(3 - rest, '=');
+  }
+  return out;
+}
+
+// Strict: no white space, no stray bits in the last character.
+std::optional<std::string> decode64(std::string_view in, const char* alphabet, Padding padding) {
+  if (padding == Padding::with) {
+    if (in.size() % 4 != 0) return std::nullopt;
+    for (int i = 0; i < 2 && !in.empty() && in.back() == '='; ++i) in.remove_suffix(1);
+  }
+  if (in.size() % 4 == 1) return std::nullopt;
+  std::array<std::int8_t, 256> values;
+  values.fill(-1);
+  for (int i = 0; i < 64; ++i) {
+    values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::int8_t>(i);
+  }
+  std::string out;
+  out.reserve(in.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  int have = 0;
+  for (const char c : in) {
+    const std::int8_t v = values[static_cast<std::uint8_t>(c)];
+    if (v < 0) return std::nullopt;
+    bits = (bits << 6) | static_cast<std::uint32_t>(v);
+    have += 6;
+    if (have >= 8) {
+      have -= 8;
+      out += static_cast<char>((bits >> have) & 0xff);
+    }
+  }
+  if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;
+  return out;
+}
+
+}  // namespace
+
+Sha256 sha256(std::string_view data) {
+  Sha256 out;
+  SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data());
+  return out;
+}
+
+// RFC 2104, on the one-shot digest: OpenSSL 3's HMAC() looks its algorithm up at each call, which costs more than the
+// digests of a SigV4 key derivation together.
+Sha256 hmac_sha256(std::string_view key, std::string_view data) {
+  std::array<std::uint8_t, 64> inner{};
+  if (key.size() > inner.size()) {
+    const Sha256 short_key = sha256(key);
+    std::copy(short_key.begin(), short_key.end(), inner.begin());
+  } else {
+    std::copy(key.begin(), key.end(), inner.begin());
+  }
+  std::array<std::uint8_t, 64> outer = inner;
+  for (auto& b : inner) b ^= 0x36;
+  for (auto& b : outer) b ^= 0x5c;
+  std::string first(reinterpret_cast<const char*>(inner.data()), inner.size());
+  first += data;
+  const Sha256 digest = sha256(first);
+  std::string second(reinterpret_cast<const char*>(outer.data()), outer.size());
+  second += view(digest);
+  const Sha256 out = sha256(second);
+  OPENSSL_cleanse(inner.data(), inner.size());
+  OPENSSL_cleanse(outer.data(), outer.size());
+  OPENSSL_cleanse(first.data(), 64);
+  OPENSSL_cleanse(second.data(), 64);
+  return out;
+}
+
+std::string to_hex(std::string_view bytes) {
+  std::string out(bytes.size() * 2, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto b = static_cast<std::uint8_t>(bytes[i]);
+    out[2 * i] = hex_digits[b >> 4];
+    out[2 * i + 1] = hex_digits[b & 15];
+  }
+  return out;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  const auto value = [](char c) -> int {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  std::string out(text.size() / 2, '\0');
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = value(text[2 * i]);
+    const int low = value(text[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out[i] = static_cast<char>(high * 16 + low);
+  }
+  return out;
+}
+
+std::string to_base64(std::string_view bytes) {
+  return encode64(bytes, base64_alphabet, Padding::with);
+}
+std::optional<std::string> from_base64(std::string_view text) {
+  return decode64(text, base64_alphabet, Padding::with);
+}
+std::string to_base64url(std::string_view bytes) {
+  return encode64(bytes, base64url_alphabet, Padding::without);
+}
+std::optional<std::string> from_base64url(std::string_view text) {
+  return decode64(text, base64url_alphabet, Padding::without);
+}
+
+bool constant_time_equal(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool iequals_ascii(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) {
+           return lower(x) == lower(y);
+         });
+}
+
+std::string to_lower_ascii(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return out;
+}
+
+// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool is_valid_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = [&](std::size_t k) { return static_cast<std::uint8_t>(text[k]); };
+    const std::uint8_t lead = byte(i);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    }
+    const std::uint8_t second = byte(i + 1);
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
+        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace tidegate

@@ -1,0 +1,127 @@
+// The catalogue: immutable once loaded. A Row is one line of a profile, source Region -> frozen destinations; it is made
+// only here, and so are its RowDestinations, so that whoever holds one cannot name a Region outside the fence.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+
+namespace tidegate::catalog {
+
+// A Region's name, "eu-central-1". A type of its own so that no other string passes for one.
+class RegionId {
+ public:
+  explicit RegionId(std::string name) : name_(std::move(name)) {}
+  const std::string& str() const { return name_; }
+  friend bool operator==(const RegionId&, const RegionId&) = default;
+  friend auto operator<=>(const RegionId&, const RegionId&) = default;
+
+ private:
+  std::string name_;
+};
+
+struct RegionInfo {
+  RegionId id;
+  std::string partition;  // "aws"
+  std::string city;       // "Frankfurt"
+  std::string country;    // ISO 3166-1 alpha-2, "DE"
+};
+
+enum class Modality : std::uint8_t { text, image, video, speech, embedding };
+
+struct Model {
+  std::string id;             // "amazon.nova-2-lite-v1:0"
+  std::string name;           // "Nova 2 Lite"
+  std::string provider;       // "Amazon"
+  std::vector<Modality> input, output;
+  bool streams = true;
+};
+
+enum class Scope : std::uint8_t { geographic, global };
+
+class Row;
+
+// A destination of a row. Only Row makes them.
+class RowDestination {
+ public:
+  const RegionId& region() const { return *region_; }
+
+ private:
+  friend class Row;
+  explicit RowDestination(const RegionId& region) : region_(&region) {}
+  const RegionId* region_;
+};
+
+class Row {
+ public:
+  Row(Row&&) = default;
+  Row(const Row&) = delete;
+  const std::string& profile_id() const { return profile_id_; }
+  std::uint32_t version() const { return version_; }            // of the profile
+  const RegionId& source() const { return source_; }
+  std::span<const RowDestination> destinations() const { return destinations_; }   // sorted by name
+  const RowDestination* find(const RegionId& region) const;     // nullptr: outside the row
+  // SHA-256 over the RFC 8785 JSON {"destinations":[sorted],"profile":..,"source":..,"version":n}. Final.
+  const std::string& hash() const { return hash_; }             // 64 hex digits
+
+ private:
+  friend class Catalog;
+  Row(std::string profile_id, std::uint32_t version, RegionId source, std::vector<RegionId> destinations);
+  std::string profile_id_;
+  std::uint32_t version_;
+  RegionId source_;
+  std::vector<RegionId> regions_;
+  std::vector<RowDestination> destinations_;
+  std::string hash_;
+};
+
+struct Profile {
+  std::string id;             // "eu.amazon.nova-2-lite-v1:0"
+  std::string name;           // "EU Amazon Nova 2 Lite"
+  std::string description;
+  Scope scope = Scope::geographic;
+  std::string geography;      // "eu"
+  std::string model_id;       // "amazon.nova-2-lite-v1:0"
+  std::uint32_t version = 1;
+  std::map<RegionId, Row> rows;   // by source
+  const Row* row(const RegionId& source) const;
+};
+
+class Catalog {
+ public:
+  // The library that is built in: the profiles that AWS publishes (src/catalog/profiles.json).
+  static std::shared_ptr<const Catalog> built_in();
+  // Errors: configuration, naming the member that is wrong.
+  static Result<std::shared_ptr<const Catalog>> parse(std::string_view json);
+
+  const Profile* profile(std::string_view id) const;
+  const Model* model(std::string_view id) const;
+  const RegionInfo* region(const RegionId& id) const;
+  std::span<const RegionInfo> regions() const { return regions_; }
+  std::vector<const Profile*> profiles_from(const RegionId& source) const;   // sorted by id
+  const std::map<std::string, Profile, std::less<>>& profiles() const { return profiles_; }
+  const std::map<std::string, Model, std::less<>>& models() const { return models_; }
+  const std::string& digest() const { return digest_; }      // SHA-256 of the data, 64 hex digits
+  // A row of one: what a bare model id may use, the source Region and nothing else. Its profile id is the model id.
+  static Row in_region_row(std::string_view model_id, const RegionId& source);
+
+ private:
+  std::vector<RegionInfo> regions_;
+  std::map<std::string, Model, std::less<>> models_;
+  std::map<std::string, Profile, std::less<>> profiles_;
+  std::string digest_;
+};
+
+}  // namespace tidegate::catalog
+
+template <>
+struct std::hash<tidegate::catalog::RegionId> {
+  std::size_t operator()(const tidegate::catalog::RegionId& id) const noexcept { return std::hash<std::string>{}(id.str()); }
+};

@@ -1,0 +1,50 @@
+// SigV4 in two steps, because a body is only believed when it has been read whole: check_head() looks at what the
+// headers say (form, scope, clock, known key), so that strangers cannot make us buffer bodies; verify() then checks the
+// signature over the body's hash. Rules: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+#include "http/message.hpp"
+#include "identity/principal.hpp"
+
+namespace tidegate::identity {
+
+// What the headers claim; not yet believed.
+struct ClaimedIdentity {
+  std::string key_id, date, region, service;   // the credential scope
+  std::string amz_date;                         // "20261122T032008Z"
+  std::vector<std::string> signed_headers;
+  std::string signature;
+  std::string payload_hash;                     // x-amz-content-sha256, if it was sent
+};
+
+// One a worker: it caches derived signing keys. Not thread-safe.
+class Authenticator {
+ public:
+  // `region` is this gateway's. `services` are the signing names it answers for: bedrock, cloudtrail, sts.
+  explicit Authenticator(std::string region, Duration clock_skew);
+
+  // Errors: missing_authentication, incomplete_signature, invalid_signature (clock), unrecognized_client.
+  Result<ClaimedIdentity> check_head(const http::RequestHead& head, std::string_view expected_service,
+                                     const KeyTable& keys, WallTime now) const;
+  // Errors: invalid_signature, unrecognized_client.
+  Result<Principal> verify(const ClaimedIdentity& claim, const http::RequestHead& head, const Sha256& body_hash,
+                           const KeyTable& keys);
+
+ private:
+  struct DerivedKey {
+    std::string secret_hash;
+    Sha256 key;
+  };
+  std::string region_;
+  Duration clock_skew_;
+  std::unordered_map<std::string, DerivedKey> derived_;   // by key id, date, region, service; bounded
+};
+
+}  // namespace tidegate::identity

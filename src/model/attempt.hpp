@@ -1,0 +1,41 @@
+// One try to run a request somewhere, at home or abroad: its outcome is a value, and what it sent to the client is
+// already in the client's wire format.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "catalog/catalog.hpp"
+#include "chat/conversation.hpp"
+#include "http/message.hpp"
+
+namespace tidegate::model {
+
+enum class Operation : std::uint8_t { converse, converse_stream };
+
+// What an executor needs to know of a request; the body is borrowed from the call that is being served.
+struct Work {
+  Operation operation;
+  std::string_view model_id;        // the foundation model
+  std::string_view body;            // the client's, whole
+  std::string request_id;
+  std::string traceparent;          // to pass on; may be empty
+};
+
+struct Attempt {
+  std::optional<Error> error;       // none: success
+  std::string model_name;           // the model that really ran, "smollm2-135m-instruct"
+  chat::Usage usage;
+  std::string stop_reason;
+  std::int64_t bytes_sent = 0, bytes_received = 0;
+  MonoTime started{}, first_byte{}, ended{};   // first_byte is zero if there was none
+  // A unary answer, whole and not yet sent; for a stream, the last bytes, which go out with the end marker. Both leave
+  // only after the record has been written.
+  http::ResponseHead answer_head;
+  std::string answer_tail;
+  bool ok() const { return !error.has_value(); }
+};
+
+}  // namespace tidegate::model

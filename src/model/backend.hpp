@@ -1,0 +1,108 @@
+// Model servers of this Region. A Backend is one server with a number of slots; slots are Region-wide (shared by all
+// workers), connections are a worker's own.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chat/converse.hpp"
+#include "http/client.hpp"
+#include "model/attempt.hpp"
+
+namespace tidegate::model {
+
+enum class BackendKind : std::uint8_t { openai };
+
+// As configured.
+struct BackendConfig {
+  std::string name;                 // "llama"
+  BackendKind kind = BackendKind::openai;
+  std::string host;                 // a literal address: nothing is resolved while serving
+  std::uint16_t port = 0;
+  std::string base_path;            // "" or "/prefix"
+  std::string api_key;              // sent as a bearer token if not empty
+  std::uint32_t slots = 1;          // requests that it runs at once
+};
+struct ModelConfig {
+  std::string model_id;             // "amazon.nova-2-lite-v1:0"
+  std::string backend;              // a BackendConfig's name
+  std::string served_as;            // the model's name at the back-end, sent as "model"
+  std::string name;                 // what it really is, told to callers: "smollm2-135m-instruct"
+  chat::AdditionalFields additional_fields;
+};
+
+// Region-wide state of one back-end; lock-free, shared by the workers.
+class BackendState {
+ public:
+  explicit BackendState(BackendConfig config) : config_(std::move(config)) {}
+  const BackendConfig& config() const { return config_; }
+  bool try_take_slot();             // false: all are busy
+  void release_slot();
+  std::uint32_t busy() const { return busy_.load(std::memory_order_relaxed); }
+  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  void set_healthy(bool healthy) { healthy_.store(healthy, std::memory_order_relaxed); }
+
+ private:
+  BackendConfig config_;
+  std::atomic<std::uint32_t> busy_{0};
+  std::atomic<bool> healthy_{false};
+};
+
+// Region-wide: which model runs on which back-end.
+class ModelMap {
+ public:
+  ModelMap(std::vector<BackendConfig> backends, std::vector<ModelConfig> models);
+  struct Entry {
+    ModelConfig config;
+    std::shared_ptr<BackendState> backend;
+  };
+  const Entry* find(std::string_view model_id) const;
+  const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
+  const std::vector<std::shared_ptr<BackendState>>& backends() const { return backends_; }
+
+ private:
+  std::vector<std::shared_ptr<BackendState>> backends_;
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+// A slot that is held; released when it goes. `on_release` tells the Region that waiters may try again.
+class Slot {
+ public:
+  Slot() = default;
+  Slot(std::shared_ptr<BackendState> backend, std::function<void()> on_release)
+      : backend_(std::move(backend)), on_release_(std::move(on_release)) {}
+  Slot(Slot&& other) noexcept = default;
+  Slot& operator=(Slot&& other) noexcept;
+  ~Slot() { release(); }
+  void release();
+  explicit operator bool() const { return backend_ != nullptr; }
+
+ private:
+  std::shared_ptr<BackendState> backend_;
+  std::function<void()> on_release_;
+};
+
+// Connections of one worker to the back-ends: one http::Client each, made by a factory port.
+using ClientFactory = std::function<std::unique_ptr<http::Client>(const BackendConfig&)>;
+
+class LocalExecutor {
+ public:
+  LocalExecutor(Loop& loop, std::shared_ptr<const ModelMap> models, ClientFactory factory);
+  // The slot is held by the caller for as long as this runs. For a stream it calls exchange.begin()/write() itself (with
+  // the given extra headers in the head) and keeps the last bytes in Attempt::answer_tail; a unary answer is whole in
+  // answer_head and answer_tail.
+  Task<Attempt> execute(http::Exchange& exchange, Work work, http::Headers extra_headers);
+  // GET /health of every back-end, and its slots; sets BackendState::healthy. Called by the gateway every second.
+  Task<void> probe();
+
+ private:
+  Loop& loop_;
+  std::shared_ptr<const ModelMap> models_;
+  std::map<std::string, std::unique_ptr<http::Client>> clients_;
+};
+
+}  // namespace tidegate::model
