@@ -28,6 +28,9 @@ inline constexpr auto tls_handshake_timeout = 10s;
 // JSON
 inline constexpr std::size_t json_depth_max = 64;
 
+// catalogue
+inline constexpr long profile_version_max = 1'000'000'000;       // fits the token's 32 bits with room
+
 // a request's life
 inline constexpr std::size_t requests_in_flight_max = 4'096;      // a gateway process
 inline constexpr auto capacity_wait = 10s;                        // default; region.capacity_wait_ms
@@ -43,6 +46,11 @@ inline constexpr auto backend_idle_timeout = 30s;                 // between two
 inline constexpr std::size_t backend_answer_bytes_max = 64'000'000;
 inline constexpr std::size_t sse_event_bytes_max = 4'000'000;
 inline constexpr std::size_t idle_connections_max = 64;           // a pool
+
+// AWS's formats
+inline constexpr std::size_t event_payload_bytes_max = 24 * 1024 * 1024;  // one event-stream message
+inline constexpr std::size_t event_headers_bytes_max = 128 * 1024;
+inline constexpr std::size_t derived_keys_max = 4'096;            // SigV4 signing keys that a worker remembers
 
 // peers
 inline constexpr auto report_interval = 100ms;
@@ -60,5 +68,11 @@ inline constexpr std::size_t segment_bytes_max = 64 * 1024 * 1024;
 inline constexpr auto sync_interval = 5ms;
 inline constexpr int retention_days_default = 400;
 inline constexpr std::size_t user_agent_bytes_max = 1'024;        // of it, in a record
+
+// configuration and documents
+inline constexpr std::size_t configuration_bytes_max = 4 * 1024 * 1024;      // one file
+inline constexpr std::size_t configuration_reference_bytes_max = 64 * 1024;  // what one ${file:...} refers to
+inline constexpr std::size_t configuration_problems_max = 50;                // shown at once
+inline constexpr std::size_t unix_socket_path_bytes_max = 107;               // sun_path, without its NUL
 
 }  // namespace tidegate::limits

@@ -73,6 +73,7 @@ class Row {
 
  private:
   friend class Catalog;
+  friend class CatalogReader;
   Row(std::string profile_id, std::uint32_t version, RegionId source, std::vector<RegionId> destinations);
   std::string profile_id_;
   std::uint32_t version_;
@@ -85,13 +86,14 @@ class Row {
 struct Profile {
   std::string id;             // "eu.amazon.nova-2-lite-v1:0"
   std::string name;           // "EU Amazon Nova 2 Lite"
-  std::string description;
   Scope scope = Scope::geographic;
   std::string geography;      // "eu"
   std::string model_id;       // "amazon.nova-2-lite-v1:0"
   std::uint32_t version = 1;
   std::map<RegionId, Row> rows;   // by source
   const Row* row(const RegionId& source) const;
+  // What AWS says of it to callers in this row's source Region.
+  std::string description(const Row& row) const;
 };
 
 class Catalog {
@@ -113,6 +115,7 @@ class Catalog {
   static Row in_region_row(std::string_view model_id, const RegionId& source);
 
  private:
+  friend class CatalogReader;   // parse.cpp
   std::vector<RegionInfo> regions_;
   std::map<std::string, Model, std::less<>> models_;
   std::map<std::string, Profile, std::less<>> profiles_;

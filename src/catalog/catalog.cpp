@@ -1,0 +1,97 @@
+// Rows and look-ups. A Row freezes its destinations and its hash when it is made; nothing changes
+// them afterwards.
+#include "catalog/catalog.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/json.hpp"
+
+namespace tidegate::catalog {
+namespace {
+
+std::string hash_of(std::string_view profile, std::uint32_t version, const RegionId& source,
+                    const std::vector<RegionId>& destinations) {
+  json::array names;
+  names.reserve(destinations.size());
+  for (const RegionId& region : destinations) names.emplace_back(region.str());
+  return to_hex(sha256(json::canonical(json::object{{"destinations", std::move(names)},
+                                                    {"profile", profile},
+                                                    {"source", source.str()},
+                                                    {"version", version}})));
+}
+
+template <class Map>
+const typename Map::mapped_type* look_up(const Map& map, const auto& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+Row::Row(std::string profile_id, std::uint32_t version, RegionId source,
+         std::vector<RegionId> destinations)
+    : profile_id_(std::move(profile_id)),
+      version_(version),
+      source_(std::move(source)),
+      regions_(std::move(destinations)) {
+  std::ranges::sort(regions_);
+  hash_ = hash_of(profile_id_, version_, source_, regions_);
+  destinations_.reserve(regions_.size());
+  for (const RegionId& region : regions_) destinations_.push_back(RowDestination(region));
+}
+
+const RowDestination* Row::find(const RegionId& region) const {
+  const auto at = std::ranges::lower_bound(destinations_, region, {}, &RowDestination::region);
+  return at != destinations_.end() && at->region() == region ? &*at : nullptr;
+}
+
+const Row* Profile::row(const RegionId& source) const {
+  return look_up(rows, source);
+}
+
+std::string Profile::description(const Row& row) const {
+  // "EU Amazon Nova 2 Lite" is "Amazon Nova 2 Lite" in geography EU.
+  const std::string_view model = std::string_view(name).substr(name.find(' ') + 1);
+  if (scope == Scope::global) {
+    return fmt::format("Routes requests to {} globally across all supported AWS Regions.", model);
+  }
+  std::vector<std::string_view> names;
+  for (const RowDestination& destination : row.destinations()) {
+    names.push_back(destination.region().str());
+  }
+  const std::string_view last = names.back();
+  names.pop_back();
+  return names.empty() ? fmt::format("Routes requests to {} in {}.", model, last)
+                       : fmt::format("Routes requests to {} in {} and {}.", model,
+                                     fmt::join(names, ", "), last);
+}
+
+const Profile* Catalog::profile(std::string_view id) const {
+  return look_up(profiles_, id);
+}
+
+const Model* Catalog::model(std::string_view id) const {
+  return look_up(models_, id);
+}
+
+const RegionInfo* Catalog::region(const RegionId& id) const {
+  const auto at = std::ranges::lower_bound(regions_, id, {}, &RegionInfo::id);
+  return at != regions_.end() && at->id == id ? &*at : nullptr;
+}
+
+std::vector<const Profile*> Catalog::profiles_from(const RegionId& source) const {
+  std::vector<const Profile*> found;
+  for (const auto& [id, profile] : profiles_) {
+    if (profile.row(source) != nullptr) found.push_back(&profile);
+  }
+  return found;
+}
+
+Row Catalog::in_region_row(std::string_view model_id, const RegionId& source) {
+  return Row(std::string(model_id), 1, source, {source});
+}
+
+}  // namespace tidegate::catalog
