@@ -1,4 +1,5 @@
-// How our errors look on AWS's wire: one table, and the bodies of the three protocols that the services speak.
+// How our errors look on AWS's wire: one table, and the bodies of the three protocols that the
+// services speak.
 #pragma once
 
 #include <chrono>
@@ -18,18 +19,22 @@ struct ErrorRow {
   std::string_view tidegate_code;  // "TG-1001", stable; header x-tidegate-error
   int status;                      // HTTP status
   std::string_view type;           // "ValidationException": x-amzn-errortype and __type
-  std::string_view stream_member;  // "validationException": the :exception-type inside an event stream
-  std::string_view mend;           // default second sentence where the Error has none of its own
+  std::string_view query_code;     // "SignatureDoesNotMatch": what awsQuery (STS) calls it
+  std::string_view
+      stream_member;      // "validationException": the :exception-type inside an event stream
+  std::string_view mend;  // default second sentence where the Error has none of its own
 };
 
 const ErrorRow& row_of(ErrorCode code);
 
 struct ErrorAnswer {
-  http::ResponseHead head;   // status, content type, content-length, x-amzn-requestid, x-amzn-errortype, retry hints
+  http::ResponseHead head;  // status, content type, content-length, x-amzn-requestid,
+                            // x-amzn-errortype, retry hints
   std::string body;
 };
 
-// `retry_after` is sent as Retry-After (whole seconds, at least 1) and x-amz-retry-after (ms) on 429 and 503.
+// `retry_after` is sent as Retry-After (whole seconds, at least 1) and x-amz-retry-after (ms) on
+// 429 and 503.
 ErrorAnswer error_answer(const Error& error, Protocol protocol, std::string_view request_id,
                          std::chrono::milliseconds retry_after);
 

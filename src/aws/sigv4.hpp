@@ -1,6 +1,7 @@
-// Signature Version 4: canonical request, string to sign, signing key. Used to verify (identity/) and to sign (replay,
-// tests, back-ends). The canonical URI is the raw path percent-encoded once more, as Bedrock's SDKs sign it: "%3A"
-// becomes "%253A". https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+// Signature Version 4: canonical request, string to sign, signing key. Used to verify (identity/)
+// and to sign (replay, tests, back-ends). The canonical URI is the raw path percent-encoded once
+// more, as Bedrock's SDKs sign it: "%3A" becomes "%253A".
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 #pragma once
 
 #include <string>
@@ -13,24 +14,28 @@
 
 namespace tidegate::aws {
 
-// Lower-case names in the order given; over HTTP/2 "host" falls back to :authority, and ":authority" may be signed.
-std::string canonical_request(const http::RequestHead& head, const std::vector<std::string>& signed_headers,
+// Lower-case names in the order given; over HTTP/2 "host" falls back to :authority, and
+// ":authority" may be signed.
+std::string canonical_request(const http::RequestHead& head,
+                              const std::vector<std::string>& signed_headers,
                               std::string_view payload_hash_hex);
-std::string string_to_sign(std::string_view amz_date, std::string_view scope, std::string_view canonical);
-Sha256 signing_key(std::string_view secret, std::string_view date, std::string_view region, std::string_view service);
+std::string string_to_sign(std::string_view amz_date, std::string_view scope,
+                           std::string_view canonical);
+Sha256 signing_key(std::string_view secret, std::string_view date, std::string_view region,
+                   std::string_view service);
 
 struct Credentials {
   std::string key_id, secret;
 };
 // Adds x-amz-date and authorization. Signs host, content-type (if there) and every x-amz-* header.
-void sign(http::RequestHead& head, std::string_view body, const Credentials& credentials, std::string_view region,
-          std::string_view service, WallTime now);
+void sign(http::RequestHead& head, std::string_view body, const Credentials& credentials,
+          std::string_view region, std::string_view service, WallTime now);
 
-std::string amz_date(WallTime t);                              // "20261122T032008Z"
+std::string amz_date(WallTime t);  // "20261122T032008Z"
 std::optional<WallTime> parse_amz_date(std::string_view text);
-std::string iso8601(WallTime t);                               // "2026-11-22T03:20:08Z"
-std::string iso8601_millis(WallTime t);                        // "2026-11-22T03:20:08.123Z"
+std::string iso8601(WallTime t);         // "2026-11-22T03:20:08Z"
+std::string iso8601_millis(WallTime t);  // "2026-11-22T03:20:08.123Z"
 std::optional<WallTime> parse_iso8601(std::string_view text);
-std::string http_date(WallTime t);                             // "Sun, 22 Nov 2026 03:20:08 GMT" (RFC 9110 5.6.7)
+std::string http_date(WallTime t);  // "Sun, 22 Nov 2026 03:20:08 GMT" (RFC 9110 5.6.7)
 
 }  // namespace tidegate::aws

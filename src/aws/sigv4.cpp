@@ -1,0 +1,175 @@
+#include "aws/sigv4.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tidegate::aws {
+namespace {
+
+constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
+
+constexpr auto byte_set(auto contains) {
+  std::array<bool, 256> set{};
+  for (int c = 0; c < 256; ++c) set[static_cast<std::size_t>(c)] = contains(c);
+  return set;
+}
+constexpr bool is_unreserved(int c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+constexpr auto kept_in_path = byte_set([](int c) { return is_unreserved(c) || c == '/'; });
+// A query comes percent-encoded already and is signed as it came; only bytes that no URI may hold
+// are encoded.
+constexpr auto kept_in_query = byte_set([](int c) { return c > 0x20 && c < 0x7f; });
+
+void append_encoded(std::string& out, std::string_view text, const std::array<bool, 256>& kept) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  for (const char c : text) {
+    const auto b = static_cast<unsigned char>(c);
+    if (kept[b]) {
+      out += c;
+    } else {
+      out += '%';
+      out += hex[b >> 4];
+      out += hex[b & 15];
+    }
+  }
+}
+
+void append_query(std::string& out, std::string_view query) {
+  if (query.empty()) return;
+  std::vector<std::pair<std::string_view, std::string_view>> parameters;
+  for (bool more = true; more;) {
+    const auto end = query.find('&');
+    const auto parameter = query.substr(0, end);
+    const auto equals = parameter.find('=');
+    parameters.emplace_back(parameter.substr(0, equals), equals == std::string_view::npos
+                                                             ? std::string_view{}
+                                                             : parameter.substr(equals + 1));
+    more = end != std::string_view::npos;
+    if (more) query.remove_prefix(end + 1);
+  }
+  std::ranges::sort(parameters);
+  bool first = true;
+  for (const auto& [name, value] : parameters) {
+    if (!std::exchange(first, false)) out += '&';
+    append_encoded(out, name, kept_in_query);
+    out += '=';
+    append_encoded(out, value, kept_in_query);
+  }
+}
+
+// Trimmed, and each run of white space inside is one space.
+void append_header_value(std::string& out, std::string_view value) {
+  bool pending_space = false;
+  const std::size_t start = out.size();
+  for (const char c : value) {
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+      pending_space = out.size() > start;
+    } else {
+      if (std::exchange(pending_space, false)) out += ' ';
+      out += c;
+    }
+  }
+}
+
+void append_header(std::string& out, const http::RequestHead& head, std::string_view name) {
+  out += name;
+  out += ':';
+  bool found = false;
+  if (name == ":authority") {
+    append_header_value(out, head.authority);
+    found = true;
+  } else {
+    for (const http::Header& header : head.headers) {
+      if (!iequals_ascii(header.name, name)) continue;
+      if (std::exchange(found, true)) out += ',';
+      append_header_value(out, header.value);
+    }
+  }
+  if (!found && name == "host") append_header_value(out, head.authority);
+  out += '\n';
+}
+
+}  // namespace
+
+std::string canonical_request(const http::RequestHead& head,
+                              const std::vector<std::string>& signed_headers,
+                              std::string_view payload_hash_hex) {
+  std::string out;
+  out.reserve(512 + 2 * head.target.size());
+  out += head.method;
+  out += '\n';
+  append_encoded(out, head.path(), kept_in_path);
+  out += '\n';
+  append_query(out, head.query());
+  out += '\n';
+  for (const std::string& name : signed_headers) append_header(out, head, name);
+  out += '\n';
+  bool first = true;
+  for (const std::string& name : signed_headers) {
+    if (!std::exchange(first, false)) out += ';';
+    out += name;
+  }
+  out += '\n';
+  out += payload_hash_hex;
+  return out;
+}
+
+std::string string_to_sign(std::string_view date, std::string_view scope,
+                           std::string_view canonical) {
+  std::string out;
+  out.reserve(algorithm.size() + date.size() + scope.size() + 67);
+  out += algorithm;
+  out += '\n';
+  out += date;
+  out += '\n';
+  out += scope;
+  out += '\n';
+  out += to_hex(sha256(canonical));
+  return out;
+}
+
+Sha256 signing_key(std::string_view secret, std::string_view date, std::string_view region,
+                   std::string_view service) {
+  std::string first = "AWS4";
+  first += secret;
+  const Sha256 of_date = hmac_sha256(first, date);
+  const Sha256 of_region = hmac_sha256(view(of_date), region);
+  const Sha256 of_service = hmac_sha256(view(of_region), service);
+  return hmac_sha256(view(of_service), "aws4_request");
+}
+
+void sign(http::RequestHead& head, std::string_view body, const Credentials& credentials,
+          std::string_view region, std::string_view service, WallTime now) {
+  const std::string moment = amz_date(now);
+  const std::string date = moment.substr(0, 8);
+  head.headers.erase("authorization");
+  head.headers.set("x-amz-date", moment);
+
+  std::vector<std::string> names{"host"};
+  for (const http::Header& header : head.headers) {
+    std::string name = to_lower_ascii(header.name);
+    if (name == "content-type" || name.starts_with("x-amz-")) names.push_back(std::move(name));
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+
+  std::string scope = date;
+  for (const std::string_view part : {region, service, std::string_view("aws4_request")}) {
+    scope += '/';
+    scope += part;
+  }
+  const std::string canonical = canonical_request(head, names, to_hex(sha256(body)));
+  const Sha256 key = signing_key(credentials.secret, date, region, service);
+  const Sha256 signature = hmac_sha256(view(key), string_to_sign(moment, scope, canonical));
+
+  std::string value(algorithm);
+  value += " Credential=" + credentials.key_id + '/' + scope + ", SignedHeaders=";
+  for (const std::string& name : names) value += (name == names.front() ? "" : ";") + name;
+  value += ", Signature=" + to_hex(signature);
+  head.headers.add("authorization", std::move(value));
+}
+
+}  // namespace tidegate::aws
