@@ -49,6 +49,7 @@ enum class Reason : std::uint8_t {
   source_first,      // the source has room
   source_full,       // ... has none, this destination has
   source_unhealthy,  // the source's model servers do not answer
+  source_draining,   // the source takes no new work
   source_not_in_row, // the row has other Regions only
   source_no_model,   // the source maps no back-end to this model
   retry,             // an earlier attempt failed before its first byte
@@ -78,8 +79,13 @@ struct Decision {
   std::vector<Candidate> considered;                    // every Region of the row, in the row's order
 };
 
-// Source first while it can serve; otherwise the destination with room and the smallest expected delay (near ties within
-// 10 ms are broken at random, so that sources do not herd).
+// A Region that is half full answers later than an empty one: a full batch is expected to cost this much more, about one
+// round trip inside a continent and one decoding step.
+inline constexpr Duration delay_at_full_load = 50ms;
+inline constexpr Duration tie_window = 10ms;
+
+// Source first while it can serve; otherwise the destination with room and the smallest expected delay, round trip plus
+// load (near ties within `tie_window` are broken at random, so that sources do not herd).
 Decision choose(const catalog::Row& row, const Signals& signals, const Need& need, Rng& rng);
 
 }  // namespace tidegate::routing

@@ -1,0 +1,236 @@
+// Three steps: judge every Region of the row, pick among those that can serve, say why.
+#include "routing/routing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+
+namespace tidegate::routing {
+namespace {
+
+using catalog::RegionId;
+using catalog::Row;
+using catalog::RowDestination;
+
+// What a Region cannot take another request beside.
+std::int64_t taken(const RegionSignals& s) {
+  return std::int64_t{s.busy} + s.waiting + s.sent_unreported;
+}
+
+std::int32_t free_slots(const RegionSignals& s) {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(s.slots - taken(s), 0, INT32_MAX));
+}
+
+Verdict judge(const RegionId& region, const RegionSignals& s, const Need& need) {
+  if (std::ranges::find(need.tried, region) != need.tried.end()) return Verdict::already_tried;
+  switch (s.standing) {
+    case Standing::not_deployed:
+      return Verdict::not_deployed;
+    case Standing::unreachable:
+      return Verdict::unreachable;
+    case Standing::stale:
+      return Verdict::stale_report;
+    case Standing::local:
+    case Standing::linked:
+      break;
+  }
+  if (!s.serves_model) return Verdict::no_model;
+  if (s.draining) return Verdict::draining;
+  if (!s.ready) return Verdict::not_ready;
+  return free_slots(s) > 0 ? Verdict::could_serve : Verdict::full;
+}
+
+// Whether the verdict may be another one in a moment, so that waiting makes sense.
+bool can_change(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::full:
+    case Verdict::not_ready:
+    case Verdict::unreachable:
+    case Verdict::stale_report:
+    case Verdict::draining:
+      return true;
+    case Verdict::chosen:
+    case Verdict::could_serve:
+    case Verdict::no_model:
+    case Verdict::not_deployed:
+    case Verdict::already_tried:
+      return false;
+  }
+  return false;
+}
+
+std::string occupancy(const RegionSignals& s) {
+  std::string out = fmt::format("{} of {} slots busy", s.busy, s.slots);
+  auto at = std::back_inserter(out);
+  if (s.waiting > 0) fmt::format_to(at, ", {} waiting", s.waiting);
+  if (s.sent_unreported > 0) fmt::format_to(at, ", {} sent since its report", s.sent_unreported);
+  return out;
+}
+
+std::string sentence_for(Verdict verdict, const RegionSignals& s, std::string_view model_id) {
+  switch (verdict) {
+    case Verdict::chosen:
+    case Verdict::could_serve:
+      if (s.rtt == Duration(0)) return occupancy(s);  // local, or not measured yet
+      return fmt::format("{}, {:.1f} ms away, report {} ms old", occupancy(s), seconds(s.rtt) * 1e3,
+                         millis(s.report_age));
+    case Verdict::full:
+      return occupancy(s);
+    case Verdict::not_ready:
+      return "none of its model servers answers";
+    case Verdict::no_model:
+      return fmt::format("no model server for {}", model_id);
+    case Verdict::unreachable:
+      return "no live link";
+    case Verdict::stale_report:
+      return fmt::format("last report {} ms old, more than {} ms", millis(s.report_age),
+                         millis(limits::report_fresh));
+    case Verdict::not_deployed:
+      return "in the row, not run by this deployment";
+    case Verdict::already_tried:
+      return "failed this request before its first byte";
+    case Verdict::draining:
+      return "draining, takes no new work";
+  }
+  return {};
+}
+
+Duration expected_delay(const RegionSignals& s) {
+  const double load = s.slots == 0 ? 1.0 : static_cast<double>(taken(s)) / s.slots;
+  return s.rtt + std::chrono::duration_cast<Duration>(delay_at_full_load * std::min(load, 1.0));
+}
+
+// Why another Region than the source was chosen.
+Reason reason_to_leave(const Decision& decision, const RegionId& source) {
+  const auto at = std::ranges::find(decision.considered, source, &Candidate::region);
+  if (at == decision.considered.end()) return Reason::source_not_in_row;
+  switch (at->verdict) {
+    case Verdict::no_model:
+    case Verdict::not_deployed:
+      return Reason::source_no_model;
+    case Verdict::draining:
+      return Reason::source_draining;
+    case Verdict::not_ready:
+    case Verdict::unreachable:
+    case Verdict::stale_report:
+      return Reason::source_unhealthy;
+    case Verdict::already_tried:
+      return Reason::retry;
+    case Verdict::full:
+    case Verdict::chosen:
+    case Verdict::could_serve:
+      break;
+  }
+  return Reason::source_full;
+}
+
+// The index of the best of those that can serve: the source, else one of the near ties for the
+// smallest delay.
+std::optional<std::size_t> pick(const std::vector<Candidate>& considered,
+                                const std::vector<Duration>& delays, const RegionId& source,
+                                Rng& rng) {
+  Duration best = Duration::max();
+  for (std::size_t i = 0; i < considered.size(); ++i) {
+    if (considered[i].verdict != Verdict::could_serve) continue;
+    if (considered[i].region == source) return i;
+    best = std::min(best, delays[i]);
+  }
+  std::vector<std::size_t> ties;
+  for (std::size_t i = 0; i < considered.size(); ++i) {
+    if (considered[i].verdict == Verdict::could_serve && delays[i] - best <= tie_window) {
+      ties.push_back(i);
+    }
+  }
+  if (ties.empty()) return std::nullopt;
+  return ties.size() == 1 ? ties.front() : ties[rng.below(ties.size())];
+}
+
+}  // namespace
+
+Decision choose(const Row& row, const Signals& signals, const Need& need, Rng& rng) {
+  Decision decision;
+  std::vector<Duration> delays;
+  decision.considered.reserve(row.destinations().size());
+  delays.reserve(row.destinations().size());
+  for (const RowDestination& destination : row.destinations()) {
+    const RegionSignals s = signals(destination.region());
+    const Verdict verdict = judge(destination.region(), s, need);
+    delays.push_back(expected_delay(s));
+    decision.considered.push_back({.region = destination.region(),
+                                   .verdict = verdict,
+                                   .free = free_slots(s),
+                                   .rtt = s.rtt,
+                                   .report_age = s.report_age,
+                                   .sentence = sentence_for(verdict, s, need.model_id)});
+  }
+
+  if (const auto chosen = pick(decision.considered, delays, row.source(), rng)) {
+    decision.considered[*chosen].verdict = Verdict::chosen;
+    decision.destination = row.destinations()[*chosen];
+    if (!need.tried.empty()) {
+      decision.reason = Reason::retry;
+    } else if (decision.considered[*chosen].region == row.source()) {
+      decision.reason = Reason::source_first;
+    } else {
+      decision.reason = reason_to_leave(decision, row.source());
+    }
+    return decision;
+  }
+  const bool may_change = std::ranges::any_of(decision.considered, can_change, &Candidate::verdict);
+  decision.reason = may_change ? Reason::no_capacity : Reason::no_candidate;
+  return decision;
+}
+
+std::string_view name_of(Reason reason) {
+  switch (reason) {
+    case Reason::source_first:
+      return "source_first";
+    case Reason::source_full:
+      return "source_full";
+    case Reason::source_unhealthy:
+      return "source_unhealthy";
+    case Reason::source_draining:
+      return "source_draining";
+    case Reason::source_not_in_row:
+      return "source_not_in_row";
+    case Reason::source_no_model:
+      return "source_no_model";
+    case Reason::retry:
+      return "retry";
+    case Reason::no_capacity:
+      return "no_capacity";
+    case Reason::no_candidate:
+      return "no_candidate";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::chosen:
+      return "chosen";
+    case Verdict::could_serve:
+      return "could_serve";
+    case Verdict::full:
+      return "full";
+    case Verdict::not_ready:
+      return "not_ready";
+    case Verdict::no_model:
+      return "no_model";
+    case Verdict::unreachable:
+      return "unreachable";
+    case Verdict::stale_report:
+      return "stale_report";
+    case Verdict::not_deployed:
+      return "not_deployed";
+    case Verdict::already_tried:
+      return "already_tried";
+    case Verdict::draining:
+      return "draining";
+  }
+  return "unknown";
+}
+
+}  // namespace tidegate::routing
