@@ -79,6 +79,21 @@ Sha256 sha256(std::string_view data) {
   return out;
 }
 
+// The algorithm is looked up once: OpenSSL 3 searches its providers at each EVP_sha256().
+Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  if (!context_ || EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) != 1) std::abort();
+}
+void Sha256Hasher::update(std::string_view data) {
+  EVP_DigestUpdate(context_.get(), data.data(), data.size());
+}
+Sha256 Sha256Hasher::finish() {
+  Sha256 out;
+  EVP_DigestFinal_ex(context_.get(), out.data(), nullptr);
+  return out;
+}
+void Sha256Hasher::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+
 // RFC 2104, on the one-shot digest: OpenSSL 3's HMAC() looks its algorithm up at each call, which costs more than the
 // digests of a SigV4 key derivation together.
 Sha256 hmac_sha256(std::string_view key, std::string_view data) {

@@ -3,9 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
 namespace tidegate {
 
@@ -16,6 +19,20 @@ Sha256 hmac_sha256(std::string_view key, std::string_view data);
 inline std::string_view view(const Sha256& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
+
+// The same digest over bytes that come in pieces.
+class Sha256Hasher {
+ public:
+  Sha256Hasher();
+  void update(std::string_view data);
+  Sha256 finish();  // once
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
 
 // Lower-case hexadecimal.
 std::string to_hex(std::string_view bytes);

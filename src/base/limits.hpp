@@ -52,7 +52,8 @@ inline constexpr long profile_version_max = 1'000'000'000;       // fits the tok
 inline constexpr std::size_t requests_in_flight_max = 4'096;      // a gateway process
 inline constexpr auto capacity_wait = 10s;                        // default; region.capacity_wait_ms
 inline constexpr std::size_t capacity_waiters_max = 1'024;        // a worker
-inline constexpr int attempts_max = 4;
+inline constexpr int attempts_max = 4;                            // that failed
+inline constexpr std::size_t attempts_recorded_max = 16;          // hand-backs of full Regions included
 inline constexpr auto clock_skew = 300s;                          // SigV4: five minutes either way
 inline constexpr auto drain_timeout = 30s;                        // SIGTERM to exit, at most
 
@@ -60,6 +61,7 @@ inline constexpr std::size_t stranger_rows_max = 512;             // (prefix, re
 inline constexpr std::size_t permit_cache_max = 4'096;            // decisions a worker remembers for one snapshot
 
 // model servers
+inline constexpr auto probe_interval = 1s;                         // between two health checks
 inline constexpr auto backend_connect_timeout = 2s;
 inline constexpr auto backend_first_byte_timeout = 60s;
 inline constexpr auto backend_idle_timeout = 30s;                 // between two chunks of an answer

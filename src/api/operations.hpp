@@ -1,0 +1,67 @@
+// Which operation does a request name? One port answers for several services: REST paths (Bedrock), X-Amz-Target
+// (CloudTrail), and Action=... forms (STS).
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "aws/errors.hpp"
+#include "base/error.hpp"
+#include "http/message.hpp"
+
+namespace tidegate::api {
+
+enum class Service : std::uint8_t { bedrock_runtime, bedrock, cloudtrail, sts };
+
+// What tidegate offers; `not_offered` stands for every other operation that AWS knows.
+enum class OperationId : std::uint8_t {
+  converse,
+  converse_stream,
+  list_inference_profiles,
+  get_inference_profile,
+  list_foundation_models,
+  get_foundation_model,
+  lookup_events,
+  get_caller_identity,
+  not_offered,
+};
+
+struct Operation {
+  OperationId id = OperationId::not_offered;
+  Service service = Service::bedrock_runtime;
+  std::string_view name;          // "Converse": eventName
+  std::string_view method, path;  // "/model/{modelId}/converse"
+
+  aws::Protocol protocol() const;
+  std::string_view signing_name() const;   // "bedrock": the service in the credential scope
+  std::string_view event_source() const;   // "bedrock.amazonaws.com"
+  std::string_view iam_action() const;     // "bedrock:InvokeModel"
+  bool is_invocation() const { return id == OperationId::converse || id == OperationId::converse_stream; }
+  bool read_only() const { return !is_invocation(); }
+};
+
+struct Match {
+  const Operation* operation;
+  std::map<std::string, std::string, std::less<>> path_parameters;   // decoded once
+};
+
+// A request by its head. For STS the operation is in the body: `operation_is_in_body` is set instead, and
+// match_query() decides. Errors: unknown_operation.
+struct HeadMatch {
+  Match match{};
+  bool operation_is_in_body = false;
+  aws::Protocol protocol = aws::Protocol::rest_json;
+  std::string_view signing_name = "bedrock";
+};
+Result<HeadMatch> match_head(const http::RequestHead& head);
+Result<Match> match_query(std::string_view form_body);
+
+// The names of operations that are offered, for peers' reports.
+std::vector<std::string> offered_operations();
+
+// Query parameters, decoded: "maxResults" -> "10". Errors: validation.
+using Parameters = std::map<std::string, std::string, std::less<>>;
+Result<Parameters> parse_form(std::string_view text);
+
+}  // namespace tidegate::api
