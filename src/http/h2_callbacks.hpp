@@ -1,0 +1,43 @@
+// What nghttp2 calls, for H2Session only. The callbacks change streams and take notes; they never
+// call out, and no exception leaves them: one that is thrown (out of memory) ends the session as a
+// callback failure.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include "http/h2_session.hpp"
+
+namespace tidegate::http {
+
+struct H2Callbacks {
+  static void install(nghttp2_session_callbacks* callbacks);
+  // A source of DATA frames that reads from `stream`.
+  static nghttp2_data_provider body_of(H2Stream& stream);
+
+ private:
+  static void on_frame(H2Session& session, H2Stream* stream, const nghttp2_frame& frame);
+  static void on_sent(H2Session& self, nghttp2_session* session, const nghttp2_frame& frame);
+  static int send_data(H2Session& session, H2Stream& stream, const std::uint8_t* frame_head,
+                       std::size_t size);
+};
+
+// Appends the fields of a message in nghttp2's form; names in lower case, connection-specific ones
+// left out.
+class H2Session::Fields {
+ public:
+  explicit Fields(const H2Session& session) : session_(session) {}
+  // `name` and `value` must outlive this object.
+  void add_pseudo(std::string_view name, std::string_view value) { push(name, value); }
+  // False: HTTP/2 cannot carry it.
+  bool add(const Headers& headers);
+  const nghttp2_nv* data() const { return fields_.data(); }
+  std::size_t size() const { return fields_.size(); }
+
+ private:
+  void push(std::string_view name, std::string_view value);
+  const H2Session& session_;
+  std::vector<nghttp2_nv> fields_;
+  std::deque<std::string> lowered_;
+};
+
+}  // namespace tidegate::http

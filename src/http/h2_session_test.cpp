@@ -1,0 +1,580 @@
+// A client session and a server session that talk in memory: bodies larger than every window,
+// trailers, resets, GOAWAY with streams open, header rules and floods.
+#include "http/h2_session.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "base/limits.hpp"
+
+namespace tidegate::http {
+namespace {
+
+constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+MonoTime at(Duration since_start) {
+  return MonoTime(std::chrono::hours(1)) + since_start;
+}
+
+RequestHead post(std::string target = "/model/a%3A0/converse") {
+  RequestHead head;
+  head.method = "POST";
+  head.target = std::move(target);
+  head.authority = "bedrock.test:8443";
+  head.headers = {{"Content-Type", "application/json"}, {"X-Amz-Date", "20261122T000000Z"}};
+  return head;
+}
+
+std::string pattern(std::size_t size) {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>((i * 31 + i / 977) & 0xff);
+  return bytes;
+}
+
+// Both ends, and what the server saw.
+struct Pair {
+  explicit Pair(H2Profile profile = H2Profile::client_facing)
+      : client(H2Role::client, profile), server(H2Role::server, profile) {}
+
+  // Moves bytes until both are silent; `serve` runs for every change at the server.
+  void pump() {
+    for (int turn = 0; turn < 10'000; ++turn) {
+      std::string up, down;
+      client.output(up, 64 * 1024);
+      if (!up.empty()) EXPECT_TRUE(server.receive(up, now));
+      while (H2Stream* stream = server.next_changed()) {
+        if (serve) serve(*stream);
+      }
+      server.output(down, 64 * 1024);
+      if (!down.empty()) EXPECT_TRUE(client.receive(down, now));
+      while (H2Stream* stream = client.next_changed()) {
+        if (listen) listen(*stream);
+      }
+      if (up.empty() && down.empty()) return;
+    }
+    FAIL() << "the sessions never fall silent";
+  }
+
+  H2Stream& request(const RequestHead& head, std::string_view body = {}) {
+    auto stream = client.request(head, "http", body);
+    EXPECT_TRUE(stream);
+    (*stream)->owner = this;
+    return **stream;
+  }
+
+  MonoTime now = at(0s);
+  H2Session client, server;
+  std::function<void(H2Stream&)> serve, listen;
+};
+
+TEST(H2Session, CarriesAUnaryExchangeWithRawTargetAndHeadersInOrder) {
+  Pair pair;
+  std::string received;
+  pair.serve = [&](H2Stream& stream) {
+    received += pair.server.take_body(stream);
+    if (!stream.ended || stream.out_ended) return;
+    EXPECT_EQ(stream.request.method, "POST");
+    EXPECT_EQ(stream.request.target, "/model/a%3A0/converse");
+    EXPECT_EQ(stream.request.authority, "bedrock.test:8443");
+    EXPECT_EQ(stream.request.version, Version::http2);
+    ASSERT_EQ(stream.request.headers.size(), 2u);
+    EXPECT_EQ(stream.request.headers.begin()->name, "content-type");
+    ASSERT_TRUE(pair.server.respond(
+        stream, {201, {{"X-Amzn-RequestId", "1"}, {"Connection", "close"}}}, H2End::open));
+    pair.server.finish(stream, "answer", {});
+    pair.server.release(stream);
+  };
+  H2Stream& stream = pair.request(post(), "question");
+  pair.pump();
+  EXPECT_EQ(received, "question");
+  EXPECT_EQ(stream.response.status, 201);
+  ASSERT_EQ(stream.response.headers.size(), 1u);
+  EXPECT_EQ(stream.response.headers.begin()->name, "x-amzn-requestid");
+  EXPECT_TRUE(stream.ended);
+  EXPECT_TRUE(stream.closed);
+  EXPECT_EQ(pair.client.take_body(stream), "answer");
+  pair.client.release(stream);
+  EXPECT_EQ(pair.client.stream_count(), 0u);
+  EXPECT_EQ(pair.server.stream_count(), 0u);
+}
+
+TEST(H2Session, UnaryAnswerLeavesInOneOutput) {
+  Pair pair;
+  H2Stream& stream = pair.request(post(), "q");
+  std::string up, down;
+  pair.client.output(up, 64 * 1024);
+  ASSERT_TRUE(pair.server.receive(up, pair.now));
+  H2Stream* request = pair.server.next_changed();
+  ASSERT_NE(request, nullptr);
+  ASSERT_TRUE(pair.server.respond(*request, {200, {}}, H2End::open));
+  pair.server.finish(*request, "a", {});
+  pair.server.output(down, 64 * 1024);
+  ASSERT_TRUE(pair.client.receive(down, pair.now));
+  EXPECT_TRUE(stream.ended);
+}
+
+TEST(H2Session, ThreeMegabytesBothWaysPassEveryWindow) {
+  Pair pair;
+  const std::string question = pattern(3'000'000), answer = pattern(3'000'001);
+  std::string received, got;
+  pair.serve = [&](H2Stream& stream) {
+    received += pair.server.take_body(stream);
+    if (!stream.ended || stream.out_ended) return;
+    ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::open));
+    pair.server.finish(stream, answer, {});
+  };
+  pair.listen = [&](H2Stream& stream) { got += pair.client.take_body(stream); };
+  pair.request(post(), question);
+  pair.pump();
+  EXPECT_TRUE(received == question);
+  EXPECT_TRUE(got == answer);
+}
+
+TEST(H2Session, AReaderThatStopsHoldsTheSenderAtTheWindow) {
+  Pair pair;
+  const std::string question = pattern(3'000'000);
+  H2Stream& stream = pair.request(post(), question);
+  pair.pump();
+  H2Stream* request = pair.server.next_changed();
+  EXPECT_EQ(request, nullptr);  // pump() has shown it; nobody took the body
+  EXPECT_EQ(question.size() - stream.pending(), limits::h2_stream_window);
+}
+
+TEST(H2Session, BodiesThatNobodyReadGiveTheConnectionWindowBack) {
+  Pair pair;
+  const std::string question = pattern(200'000);
+  pair.serve = [&](H2Stream& stream) {
+    if (!stream.ended) return;  // the body arrives and is never taken
+    ASSERT_TRUE(pair.server.respond(stream, {403, {}}, H2End::here));
+    pair.server.release(stream);
+  };
+  for (int i = 0; i < 50; ++i) {  // ten times the connection's window
+    H2Stream& stream = pair.request(post(), question);
+    pair.pump();
+    ASSERT_TRUE(stream.ended) << "request " << i;
+    EXPECT_EQ(stream.response.status, 403);
+    pair.client.release(stream);
+  }
+}
+
+TEST(H2Session, AnEarlyAnswerTellsTheClientToStopSending) {
+  Pair pair;
+  const std::string question = pattern(3'000'000);
+  pair.serve = [&](H2Stream& stream) {
+    if (stream.out_ended) return;
+    ASSERT_TRUE(pair.server.respond(stream, {413, {}}, H2End::open));
+    pair.server.finish(stream, "too large", {});
+    pair.server.release(stream);
+  };
+  H2Stream& stream = pair.request(post(), question);
+  pair.pump();
+  EXPECT_TRUE(stream.ended);
+  EXPECT_TRUE(stream.closed);
+  EXPECT_EQ(stream.close_code, H2Code::no_error);
+  EXPECT_EQ(pair.client.take_body(stream), "too large");
+  EXPECT_EQ(pair.server.stream_count(), 0u);
+}
+
+TEST(H2Session, StreamsPieceByPieceAndEndsWithTrailers) {
+  Pair pair;
+  H2Stream* open = nullptr;
+  pair.serve = [&](H2Stream& stream) {
+    if (open || !stream.ended) return;
+    open = &stream;
+    ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::open));
+  };
+  H2Stream& stream = pair.request(post());
+  pair.pump();
+  EXPECT_EQ(stream.response.status, 200);
+  for (const char* piece : {"one", "two", "three"}) {
+    pair.server.write(*open, piece);
+    pair.pump();
+    EXPECT_EQ(pair.client.take_body(stream), piece);
+  }
+  EXPECT_FALSE(stream.ended);
+  pair.server.finish(*open, "", {{"X-Tidegate-Trailer", "signed"}});
+  pair.pump();
+  EXPECT_TRUE(stream.ended);
+  EXPECT_EQ(stream.trailers.get("x-tidegate-trailer"), "signed");
+}
+
+TEST(H2Session, AHundredStreamsShareTheConnection) {
+  Pair pair;
+  const std::string answer = pattern(30'000);
+  pair.serve = [&](H2Stream& stream) {
+    if (!stream.ended || stream.out_ended) return;
+    ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::open));
+    pair.server.finish(stream, answer + stream.request.target, {});
+    pair.server.release(stream);
+  };
+  std::vector<std::pair<H2Stream*, std::string>> streams;
+  for (int i = 0; i < 100; ++i)
+    streams.emplace_back(&pair.request(post("/" + std::to_string(i))), "");
+  pair.listen = [&](H2Stream& stream) {
+    for (auto& [known, got] : streams) {
+      if (known == &stream) got += pair.client.take_body(stream);
+    }
+  };
+  pair.pump();
+  for (int i = 0; i < 100; ++i)
+    EXPECT_TRUE(streams[i].second == answer + "/" + std::to_string(i)) << i;
+  EXPECT_EQ(pair.server.stream_count(), 0u);
+}
+
+TEST(H2Session, AResetReachesTheOtherSide) {
+  Pair pair;
+  H2Stream* request = nullptr;
+  pair.serve = [&](H2Stream& stream) { request = &stream; };
+  H2Stream& gone = pair.request(post());
+  pair.pump();
+  pair.client.release(gone);  // the client loses interest
+  pair.pump();
+  ASSERT_NE(request, nullptr);
+  EXPECT_TRUE(request->closed);
+  EXPECT_EQ(request->close_code, H2Code::cancel);
+  pair.server.release(*request);
+  EXPECT_EQ(pair.server.stream_count(), 0u);
+
+  H2Stream& refused = pair.request(post());
+  pair.serve = [&](H2Stream& stream) {
+    pair.server.reset(stream, H2Code::refused_stream);
+    pair.server.release(stream);
+  };
+  pair.pump();
+  EXPECT_TRUE(refused.closed);
+  EXPECT_TRUE(refused.unprocessed());
+}
+
+TEST(H2Session,
+     AClientsGoawayLeavesItsOpenStreamAlone) {  // what AWS's SDK for JavaScript does on every call
+  Pair pair;
+  H2Stream* request = nullptr;
+  pair.serve = [&](H2Stream& stream) { request = &stream; };
+  H2Stream& stream = pair.request(post());
+  pair.pump();
+  pair.client.shutdown();
+  pair.pump();
+  EXPECT_FALSE(pair.server.finished());
+  ASSERT_TRUE(pair.server.respond(*request, {200, {}}, H2End::open));
+  pair.server.finish(*request, "still here", {});
+  pair.pump();
+  EXPECT_EQ(pair.client.take_body(stream), "still here");
+  EXPECT_TRUE(pair.server.finished());
+}
+
+TEST(H2Session, AServersGoawayFinishesWhatItNamedAndRefusesTheRest) {
+  Pair pair;
+  H2Stream* request = nullptr;
+  pair.serve = [&](H2Stream& stream) { request = &stream; };
+  H2Stream& first = pair.request(post());
+  pair.pump();
+  pair.server.shutdown();
+  H2Stream& second = pair.request(post());  // crosses the GOAWAY
+  pair.pump();
+  EXPECT_TRUE(second.closed);
+  EXPECT_TRUE(second.unprocessed());
+  EXPECT_TRUE(pair.client.goaway_received());
+  EXPECT_FALSE(pair.client.request(post(), "http", {}));
+  EXPECT_FALSE(first.closed);
+  ASSERT_TRUE(pair.server.respond(*request, {200, {}}, H2End::open));
+  pair.server.finish(*request, "bye", {});
+  pair.pump();
+  EXPECT_EQ(pair.client.take_body(first), "bye");
+  EXPECT_TRUE(pair.server.finished());
+}
+
+TEST(H2Session, TheAnnouncementOfAShutdownStillTakesRequests) {
+  Pair pair;
+  int served = 0;
+  pair.serve = [&](H2Stream& stream) {
+    if (!stream.ended || stream.out_ended) return;
+    ++served;
+    ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::here));
+    pair.server.release(stream);
+  };
+  pair.server.announce_shutdown();
+  pair.request(post());  // on its way before the client has heard
+  pair.pump();
+  EXPECT_EQ(served, 1);
+}
+
+TEST(H2Session, PingComesBack) {
+  Pair pair;
+  pair.client.ping(77);
+  pair.pump();
+  EXPECT_EQ(pair.client.take_pong(), 77u);
+  EXPECT_EQ(pair.client.take_pong(), std::nullopt);
+}
+
+TEST(H2Session, StalledReadersAreReset) {
+  Pair pair;
+  pair.serve = [&](H2Stream& stream) {
+    if (stream.out_ended) return;
+    ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::open));
+    pair.server.finish(stream, pattern(2'000'000), {});
+    pair.server.release(stream);
+  };
+  H2Stream& stream = pair.request(post());
+  pair.pump();  // the client never takes the body: its window is used up
+  pair.server.reset_stalled(at(0s), 60s);
+  pair.server.reset_stalled(at(59s), 60s);
+  pair.pump();
+  EXPECT_FALSE(stream.closed);
+  pair.server.reset_stalled(at(60s), 60s);
+  pair.pump();
+  EXPECT_TRUE(stream.closed);
+  EXPECT_FALSE(stream.ended);
+  EXPECT_EQ(pair.server.stream_count(), 0u);
+}
+
+TEST(H2Session, AbandonClosesEveryStream) {
+  Pair pair;
+  H2Stream& stream = pair.request(post());
+  pair.client.abandon();
+  EXPECT_EQ(pair.client.next_changed(), &stream);
+  EXPECT_TRUE(stream.closed);
+  EXPECT_TRUE(stream.unprocessed());  // it never left
+  pair.client.release(stream);
+  EXPECT_TRUE(pair.client.finished());
+}
+
+TEST(H2Session, HeadersBeyondTheLimitsAreMarkedNotStored) {
+  struct Case {
+    const char* name;
+    std::function<void(RequestHead&)> change;
+    std::optional<ErrorCode> expected;
+  };
+  const Case cases[] = {
+      {"ordinary", [](RequestHead&) {}, std::nullopt},
+      {"too many headers",
+       [](RequestHead& head) {
+         for (int i = 0; i < 101; ++i) head.headers.add("x-" + std::to_string(i), "1");
+       },
+       ErrorCode::headers_too_large},
+      {"a header too large",
+       [](RequestHead& head) {
+         for (int i = 0; i < 3; ++i)
+           head.headers.add("x-big-" + std::to_string(i), std::string(12'000, 'a'));
+       },
+       ErrorCode::headers_too_large},
+      {"a target too long", [](RequestHead& head) { head.target = "/" + std::string(9'000, 'a'); },
+       ErrorCode::headers_too_large},
+  };
+  for (const Case& c : cases) {
+    Pair pair;
+    H2Stream* request = nullptr;
+    pair.serve = [&](H2Stream& stream) { request = &stream; };
+    RequestHead head = post();
+    c.change(head);
+    pair.request(head);
+    pair.pump();
+    ASSERT_NE(request, nullptr) << c.name;
+    EXPECT_EQ(request->head_error, c.expected) << c.name;
+    EXPECT_LE(request->request.headers.size(), limits::header_count_max) << c.name;
+  }
+}
+
+// Frames by hand, for what our own client would never send.
+std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream,
+                  std::string_view payload) {
+  std::string bytes;
+  for (int shift : {16, 8, 0}) bytes += static_cast<char>((payload.size() >> shift) & 0xff);
+  bytes += static_cast<char>(type);
+  bytes += static_cast<char>(flags);
+  for (int shift : {24, 16, 8, 0}) bytes += static_cast<char>((stream >> shift) & 0xff);
+  return bytes.append(payload);
+}
+
+std::string literal(std::string_view name,
+                    std::string_view value) {  // HPACK, without index or Huffman; short strings
+  std::string bytes(1, '\0');
+  bytes += static_cast<char>(name.size());
+  bytes += name;
+  bytes += static_cast<char>(value.size());
+  return bytes.append(value);
+}
+
+std::string head_of(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  std::string block;
+  for (auto [name, value] : fields) block += literal(name, value);
+  return block;
+}
+
+TEST(H2Session, RefusesHeadsThatBreakTheRules) {
+  struct Case {
+    const char* name;
+    std::string block;
+    bool shown;  // as a request at all (perhaps with head_error)
+    std::optional<ErrorCode> error;
+  };
+  const Case cases[] = {
+      {"good",
+       head_of({{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}}),
+       true,
+       {}},
+      {"host instead of authority",
+       head_of({{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {"host", "a"}}),
+       true,
+       {}},
+      {"host is another authority",
+       head_of({{":method", "GET"},
+                {":scheme", "http"},
+                {":path", "/"},
+                {":authority", "a"},
+                {"host", "b"}}),
+       true, ErrorCode::malformed_http},
+      {"tunnel", head_of({{":method", "CONNECT"}, {":authority", "a"}}), true,
+       ErrorCode::malformed_http},
+      {"no path",
+       head_of({{":method", "GET"}, {":scheme", "http"}, {":authority", "a"}}),
+       false,
+       {}},
+      {"no authority",
+       head_of({{":method", "GET"}, {":scheme", "http"}, {":path", "/"}}),
+       false,
+       {}},
+      {"upper case",
+       head_of({{":method", "GET"},
+                {":scheme", "http"},
+                {":path", "/"},
+                {":authority", "a"},
+                {"X", "1"}}),
+       false,
+       {}},
+      {"line break in a value",
+       head_of({{":method", "GET"},
+                {":scheme", "http"},
+                {":path", "/"},
+                {":authority", "a"},
+                {"x", "1\r\n2"}}),
+       false,
+       {}},
+      {"pseudo-header after a header",
+       head_of({{":method", "GET"},
+                {":scheme", "http"},
+                {":path", "/"},
+                {"x", "1"},
+                {":authority", "a"}}),
+       false,
+       {}},
+      {"two paths",
+       head_of({{":method", "GET"},
+                {":scheme", "http"},
+                {":path", "/"},
+                {":path", "/b"},
+                {":authority", "a"}}),
+       false,
+       {}},
+      {"transfer-encoding",
+       head_of({{":method", "GET"},
+                {":scheme", "http"},
+                {":path", "/"},
+                {":authority", "a"},
+                {"transfer-encoding", "chunked"}}),
+       false,
+       {}},
+  };
+  for (const Case& c : cases) {
+    H2Session server(H2Role::server, H2Profile::client_facing);
+    std::string bytes(preface);
+    bytes += frame(4, 0, 0, {});         // SETTINGS
+    bytes += frame(1, 0x5, 1, c.block);  // HEADERS, END_STREAM | END_HEADERS
+    ASSERT_TRUE(server.receive(bytes, at(0s))) << c.name;
+    H2Stream* request = server.next_changed();
+    ASSERT_EQ(request != nullptr, c.shown) << c.name;
+    if (request) EXPECT_EQ(request->head_error, c.error) << c.name;
+    EXPECT_FALSE(server.headers_open()) << c.name;
+    std::string out;
+    server.output(out, 64 * 1024);
+    EXPECT_EQ(server.stream_count(), c.shown ? 1u : 0u) << c.name;
+  }
+}
+
+TEST(H2Session, FloodsOfEmptyFramesEndTheConnection) {
+  const std::string good =
+      head_of({{":method", "POST"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}});
+  struct Case {
+    const char* name;
+    std::function<std::string(std::uint32_t turn)> frames;
+  };
+  const Case cases[] = {
+      {"ping", [](std::uint32_t) { return frame(6, 0, 0, "12345678"); }},
+      {"settings", [](std::uint32_t) { return frame(4, 0, 0, {}); }},
+      {"rapid reset",
+       [&](std::uint32_t turn) {
+         const std::uint32_t id = 2 * turn + 3;
+         return frame(1, 0x4, id, good) + frame(3, 0, id, std::string_view("\0\0\0\x08", 4));
+       }},
+      {"empty data", [](std::uint32_t) { return frame(0, 0, 1, {}); }},
+      {"priority", [](std::uint32_t) { return frame(2, 0, 1, std::string_view("\0\0\0\0\1", 5)); }},
+  };
+  for (const Case& c : cases) {
+    H2Session server(H2Role::server, H2Profile::client_facing);
+    std::string out;
+    ASSERT_TRUE(
+        server.receive(std::string(preface) + frame(4, 0, 0, {}) + frame(1, 0x4, 1, good), at(0s)));
+    server.output(out, 1 << 20);
+    bool ended = false;
+    std::uint32_t turn = 0;
+    for (; turn < 5 * limits::h2_noise_burst && !ended; ++turn) {
+      ended = !server.receive(c.frames(turn), at(std::chrono::milliseconds(turn / 10)));
+      while (H2Stream* stream = server.next_changed()) {
+        if (stream->closed) server.release(*stream);
+      }
+      out.clear();
+      server.output(out, 1 << 20);
+      ended = ended || server.finished();
+    }
+    EXPECT_TRUE(ended) << c.name;
+    EXPECT_GT(turn, limits::h2_noise_burst / 2) << c.name;
+  }
+}
+
+TEST(H2Session, AFewEmptyFramesNowAndThenAreFine) {
+  H2Session server(H2Role::server, H2Profile::client_facing);
+  ASSERT_TRUE(server.receive(std::string(preface) + frame(4, 0, 0, {}), at(0s)));
+  std::string out;
+  for (std::uint32_t second = 1; second < 3'000; ++second) {
+    ASSERT_TRUE(server.receive(frame(6, 0, 0, "12345678"), at(std::chrono::seconds(second))))
+        << second;
+    out.clear();
+    server.output(out, 1 << 20);
+  }
+}
+
+TEST(H2Session, WhatIsNotHttp2IsAnError) {
+  H2Session server(H2Role::server, H2Profile::client_facing);
+  const auto result = server.receive("GET / HTTP/1.1\r\nhost: a\r\n\r\n", at(0s));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::malformed_http);
+}
+
+TEST(H2Session, UniqueHeadersStayOutOfTheTable) {
+  const std::string_view unique[] = {"x-tidegate-token"};
+  H2Session client(H2Role::client, H2Profile::peer_link, unique);
+  RequestHead head = post();
+  head.headers = {{"x-tidegate-token", std::string(400, 't')}, {"x-other", std::string(400, 'o')}};
+  std::size_t sizes[2];
+  for (std::size_t& size : sizes) {
+    std::string out;
+    ASSERT_TRUE(client.request(head, "https", {}));
+    client.output(out, 1 << 20);
+    size = out.size();
+  }
+  EXPECT_LT(sizes[1], 400u);  // the token again, the rest by index
+  EXPECT_GT(sizes[1], 200u);
+}
+
+TEST(H2Session, AHeaderThatCannotBeSentIsAnError) {
+  Pair pair;
+  RequestHead head = post();
+  head.headers.add("bad name", "1");
+  EXPECT_FALSE(pair.client.request(head, "http", {}));
+  head = post();
+  head.headers.add("x", "a\nb");
+  EXPECT_FALSE(pair.client.request(head, "http", {}));
+}
+
+}  // namespace
+}  // namespace tidegate::http
