@@ -1,5 +1,6 @@
-// What a listener does with a connection once it knows the protocol: serve requests until it ends. Each function owns
-// the stream, hands every request to the handler, and returns after the last exchange has ended.
+// What a listener does with a connection once it knows the protocol: serve requests until it ends.
+// Each function owns the stream, hands every request to the handler, and returns after the last
+// exchange has ended.
 #pragma once
 
 #include <functional>
@@ -14,15 +15,18 @@ namespace tidegate::net {
 
 // The answer to bytes that never became a request: malformed, too large, or too slow.
 struct MalformedAnswer {
-  http::ResponseHead head;   // without date, content-length and connection
+  http::ResponseHead head;  // without date, content-length and connection
   std::string body;
 };
 
-// Shared by the connections of a listener, and outlives them. The time-outs are fields so that tests can shorten them.
+// Shared by the connections of a listener, and outlives them. The time-outs are fields so that
+// tests can shorten them.
 struct ConnectionOptions {
-  // Requested when the worker stops taking requests: exchanges finish (HTTP/2: after GOAWAY), idle connections close.
+  // Requested when the worker stops taking requests: exchanges finish (HTTP/2: after GOAWAY), idle
+  // connections close.
   Cancellation* drain = nullptr;
-  // Gives the answer its shape on the wire; net/ knows no protocol above HTTP. Empty: a bare status of the error's kind.
+  // Gives the answer its shape on the wire; net/ knows no protocol above HTTP. Empty: a bare status
+  // of the error's kind.
   std::function<MalformedAnswer(const Error&)> malformed;
   Duration header_timeout = limits::header_timeout;
   Duration body_idle_timeout = limits::body_idle_timeout;
@@ -30,17 +34,19 @@ struct ConnectionOptions {
   Duration keep_alive_timeout = limits::keep_alive_timeout;
 };
 
-// `already_read` are the first bytes of the connection, read while the protocol was found out; may be empty.
-Task<void> serve_h1(std::unique_ptr<Stream> stream, std::string already_read, http::Handler& handler, Loop& loop,
-                    const ConnectionOptions& options);
+// `already_read` are the first bytes of the connection, read while the protocol was found out; may
+// be empty.
+Task<void> serve_h1(std::unique_ptr<Stream> stream, std::string already_read,
+                    http::Handler& handler, Loop& loop, const ConnectionOptions& options);
 // In h2_connection.cpp.
-Task<void> serve_h2(std::unique_ptr<Stream> stream, std::string already_read, http::Handler& handler, Loop& loop,
-                    const ConnectionOptions& options);
+Task<void> serve_h2(std::unique_ptr<Stream> stream, std::string already_read,
+                    http::Handler& handler, Loop& loop, const ConnectionOptions& options);
 
 // The status and body that `options.malformed` gives to `error`, or a bare one.
 MalformedAnswer malformed_answer(const ConnectionOptions& options, const Error& error);
 
-// The value of a date header (RFC 9110, section 5.6.7), formatted once a second and thread. Valid until the next call.
+// The value of a date header (RFC 9110, section 5.6.7), formatted once a second and thread. Valid
+// until the next call.
 std::string_view http_date(WallTime now);
 
 }  // namespace tidegate::net

@@ -1,4 +1,5 @@
-// A byte stream on one loop's thread: TCP, TLS over TCP, or a Unix socket. One read and one write may be pending at a time.
+// A byte stream on one loop's thread: TCP, TLS over TCP, or a Unix socket. One read and one write
+// may be pending at a time.
 #pragma once
 
 #include <span>
@@ -17,6 +18,9 @@ class Stream {
   virtual Task<Result<std::size_t>> read(std::span<char> into) = 0;
   // All of it, in as few sends as possible; `second` follows `first` in the same send.
   virtual Task<Result<void>> write(std::string_view first, std::string_view second = {}) = 0;
+  // Nothing more will be written; the other side may still be read. Optional: a no-op where a
+  // stream cannot.
+  virtual void shutdown_write() {}
   // Everything pending returns cancelled; safe to call twice.
   virtual void close() = 0;
   virtual const http::ConnectionInfo& info() const = 0;

@@ -1,0 +1,90 @@
+// The event loop of one thread, on epoll. It is our own, and small, because of what a request may
+// cost: a descriptor is registered once, edge-triggered, so an exchange needs one receive and one
+// send a side, no EAGAIN to find out that nothing is there, no epoll_ctl and no timer call (the
+// nearest deadline is epoll_wait's time-out).
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "base/loop.hpp"
+#include "net/timer_heap.hpp"
+
+namespace tidegate::net {
+
+// Closes what it owns.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { reset(); }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+class EpollLoop final : public Loop {
+ public:
+  // Hears of a descriptor's readiness. It may only take note and call resume_soon(): nothing runs
+  // inside the dispatch.
+  class Watcher {
+   public:
+    virtual void on_ready(bool readable, bool writable, bool hang_up) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
+  EpollLoop();
+  EpollLoop(const EpollLoop&) = delete;
+  EpollLoop& operator=(const EpollLoop&) = delete;
+
+  Clock& clock() override { return clock_; }
+  void post(std::move_only_function<void()> work) override;
+  void resume_soon(std::coroutine_handle<> handle) override { ready_.push_back(handle); }
+  TimerId call_at(MonoTime when, std::move_only_function<void()> work) override {
+    return timers_.add(when, std::move(work));
+  }
+  void cancel(TimerId timer) override { timers_.cancel(timer); }
+
+  // Until stop(). One thread, once at a time.
+  void run();
+  // From any thread. What is ready still runs; what waits stays suspended.
+  void stop();
+
+  // Edges of `fd` go to `watcher` until unwatch(), which must come before the close: a child that
+  // is being spawned may still hold a copy of the descriptor, and the kernel would go on reporting
+  // it. False: the kernel refused (errno).
+  bool watch(int fd, Watcher* watcher);
+  void unwatch(int fd);
+
+ private:
+  void wait();
+  void run_posted();
+  void run_timers();
+  void run_ready();
+
+  SystemClock clock_;
+  Descriptor epoll_, wake_;
+  std::deque<std::coroutine_handle<>> ready_;
+  TimerHeap timers_;
+  bool stopped_ = false;
+
+  std::mutex mutex_;  // posted_ and signalled_
+  std::vector<std::move_only_function<void()>> posted_;
+  bool signalled_ = false;
+};
+
+// For tests and tools: runs `task` on a loop of this thread until it ends.
+void run_to_end(EpollLoop& loop, Task<void> task);
+
+}  // namespace tidegate::net
