@@ -1,0 +1,146 @@
+// The documents file: what is read, where mistakes are found (inside policies too), and the JSON
+// form.
+#include "config/documents.hpp"
+
+#include <gtest/gtest.h>
+
+#include "policy/policy.hpp"
+
+namespace tidegate::config {
+namespace {
+
+constexpr std::string_view good = R"(policies:
+  - name: invoke-eu
+    document:
+      Version: 2012-10-17
+      Statement:
+        - Effect: Allow
+          Action: ["bedrock:InvokeModel*", "bedrock:Get*"]
+          Resource: "*"
+  - name: lookup
+    document: |
+      {"Version": "2012-10-17",
+       "Statement": [{"Effect": "Allow", "Action": "cloudtrail:LookupEvents", "Resource": "*"}]}
+principals:
+  - arn: arn:aws:iam::111122223333:user/demo
+    policies: [invoke-eu, lookup]
+  - arn: arn:aws:iam::111122223333:user/global
+    policies: [invoke-eu]
+    global_grant: on
+keys:
+  - id: AKIAIOSFODNN7EXAMPLE
+    secret: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
+    principal: arn:aws:iam::111122223333:user/demo
+)";
+
+Checked<gateway::Documents> parse(const std::string& text,
+                                  References references = References::closed) {
+  return parse_documents(text, "d.yaml", "/etc/tidegate", references);
+}
+
+std::string replaced(std::string_view from, std::string_view to) {
+  std::string text(good);
+  const auto at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Documents, ReadsPoliciesPrincipalsAndKeys) {
+  const auto documents = parse(std::string(good));
+  ASSERT_TRUE(documents) << documents.error().front().message;
+  ASSERT_EQ(documents->policies.size(), 2u);
+  const auto policy = policy::PolicyDocument::parse("invoke-eu", documents->policies[0].json);
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_EQ(policy->statements.at(0).actions.size(), 2u);
+  ASSERT_EQ(documents->principals.size(), 2u);
+  EXPECT_EQ(documents->principals[0].account, "111122223333");
+  EXPECT_EQ(documents->principals[0].user_id.size(), 21u);
+  EXPECT_TRUE(documents->principals[0].user_id.starts_with("AIDA"));
+  EXPECT_FALSE(documents->principals[0].global_grant);
+  EXPECT_TRUE(documents->principals[1].global_grant);
+  EXPECT_NE(documents->principals[0].user_id, documents->principals[1].user_id);
+  ASSERT_EQ(documents->keys.size(), 1u);
+  EXPECT_EQ(documents->keys[0].principal_arn, "arn:aws:iam::111122223333:user/demo");
+}
+
+TEST(Documents, JsonThereAndBack) {
+  const auto documents = parse(std::string(good));
+  ASSERT_TRUE(documents);
+  const auto back = documents_from_json(documents_to_json(*documents));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(json::serialize(documents_to_json(*back)),
+            json::serialize(documents_to_json(*documents)));
+  EXPECT_EQ(back->principals[1].user_id, documents->principals[1].user_id);
+}
+
+TEST(Documents, JsonIsStrict) {
+  const char* rows[] = {R"([])",
+                        R"({"policy":[]})",
+                        R"({"policies":{}})",
+                        R"({"policies":[{"name":"a"}]})",
+                        R"({"principals":[{"arn":"arn:aws:s3:::x"}]})",
+                        R"({"keys":[{"id":"a","secret":"b","principal":"c","active":1}]})",
+                        R"({"keys":[{"id":"a","secret":"b","principal":"c","extra":1}]})"};
+  for (const char* row : rows) EXPECT_FALSE(documents_from_json(json::parse(row).value())) << row;
+}
+
+struct Mistake {
+  std::string name, from, to, message;
+};
+class DocumentsMistakes : public testing::TestWithParam<Mistake> {};
+
+TEST_P(DocumentsMistakes, AreToldWithPosition) {
+  const auto documents = parse(replaced(GetParam().from, GetParam().to));
+  ASSERT_FALSE(documents);
+  EXPECT_EQ(documents.error().front().message.substr(0, GetParam().message.size()),
+            GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, DocumentsMistakes,
+    testing::Values(
+        Mistake{"UnknownPolicy", "policies: [invoke-eu, lookup]", "policies: [invoke-eu, lokup]",
+                "d.yaml:15:27: no policy \"lokup\" is in this file"},
+        Mistake{
+            "UnknownPrincipal", "principal: arn:aws:iam::111122223333:user/demo",
+            "principal: arn:aws:iam::111122223333:user/dem",
+            "d.yaml:22:16: no principal \"arn:aws:iam::111122223333:user/dem\" is in this file"},
+        Mistake{"NotAPrincipal", "arn: arn:aws:iam::111122223333:user/demo",
+                "arn: arn:aws:iam::1111:user/demo",
+                "d.yaml:14:10: \"arn\" is \"arn:aws:iam::1111:user/demo\""},
+        Mistake{"PolicyTwice", "name: lookup", "name: invoke-eu",
+                "d.yaml:9:11: \"invoke-eu\" is in policies twice"},
+        Mistake{"ShortSecret", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "hunter2",
+                "d.yaml:21:13: \"secret\" has 7 characters"},
+        Mistake{"ShortKey", "AKIAIOSFODNN7EXAMPLE", "AKIA", "d.yaml:20:9: \"id\" is \"AKIA\""},
+        Mistake{"InMap", "Effect: Allow", "Effect: Alow", "d.yaml:6:19: policy \"invoke-eu\": "},
+        Mistake{"InBlock", "[{\"Effect\": \"Allow\"", "[{\"Effect\": \"Alow\"",
+                "d.yaml:12:33: policy \"lookup\": "},
+        Mistake{"BlockSyntax", "\"Resource\": \"*\"}]}", "\"Resource\": \"*\"}}", "d.yaml:12:"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Documents, OpenReferencesMayBeInTheStore) {
+  const std::string text =
+      "keys:\n  - {id: AKIAIOSFODNN7EXAMPLE, secret: 0123456789abcdef, principal: "
+      "'arn:aws:iam::111122223333:role/app'}\n";
+  EXPECT_FALSE(parse(text));
+  EXPECT_TRUE(parse(text, References::open));
+}
+
+TEST(Documents, PrincipalArns) {
+  const std::pair<const char*, bool> rows[] = {{"arn:aws:iam::111122223333:user/demo", true},
+                                               {"arn:aws:iam::111122223333:role/a/b-c", true},
+                                               {"arn:aws:iam::111122223333:user/", false},
+                                               {"arn:aws:iam::111122223333:group/x", false},
+                                               {"arn:aws:iam:eu-west-1:111122223333:user/x", false},
+                                               {"arn:aws:iam::1111222233334:user/x", false},
+                                               {"arn:aws:iam::11112222333x:user/x", false},
+                                               {"arn:aws:iam::111122223333:user/a b", false},
+                                               {"arn:aws:sts::111122223333:user/x", false},
+                                               {"demo", false}};
+  for (const auto& [arn, good_one] : rows)
+    EXPECT_EQ(principal_of(arn).has_value(), good_one) << arn;
+}
+
+}  // namespace
+}  // namespace tidegate::config

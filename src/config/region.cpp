@@ -1,0 +1,209 @@
+#include "config/region.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <set>
+
+#include "config/region_tables.hpp"
+
+namespace tidegate::config {
+namespace {
+
+using gateway::RegionConfig;
+
+// The node below `root` at a path of keys, for its position.
+YAML::Mark mark_of(const YAML::Node& root, std::string_view section, std::string_view key) {
+  const YAML::Node outer = root[std::string(section)];
+  if (!outer.IsDefined() || !outer.IsMap() || key.empty())
+    return outer.IsDefined() ? outer.Mark() : root.Mark();
+  const YAML::Node inner = outer[std::string(key)];
+  return inner.IsDefined() ? inner.Mark() : outer.Mark();
+}
+
+YAML::Mark mark_of_item(const YAML::Node& root, std::string_view list, std::size_t index,
+                        std::string_view key) {
+  const YAML::Node item = root[std::string(list)][index];
+  const YAML::Node member = item[std::string(key)];
+  return member.IsDefined() ? member.Mark() : item.Mark();
+}
+
+std::vector<std::string_view> region_names(const catalog::Catalog& catalog) {
+  std::vector<std::string_view> names;
+  for (const auto& region : catalog.regions()) names.push_back(region.id.str());
+  return names;
+}
+
+class CrossChecks {
+ public:
+  CrossChecks(Reader& reader, const YAML::Node& root, const RegionConfig& config,
+              const catalog::Catalog& catalog)
+      : reader_(reader), root_(root), config_(config), catalog_(catalog) {}
+
+  void run() {
+    region(root_["region"].Mark(), "region", config_.region);
+    backends();
+    models();
+    peers();
+    certificates("api", config_.api_tls);
+    certificates("peer", config_.peer_tls);
+    if ((config_.peer.port != 0 || !config_.peers.empty()) && config_.peer_tls.empty()) {
+      reader_.problem(root_.Mark(), "\"tls.peer\" is missing",
+                      "links between Regions are mutual TLS, and this Region has links",
+                      "tidegate pki issue --region " + config_.region.str() +
+                          ", then set tls.peer.certificate and tls.peer.key");
+    }
+    if (config_.admin_socket.size() > limits::unix_socket_path_bytes_max) {
+      reader_.problem(
+          mark_of(root_, "listen", "admin"), "the path of the admin socket is too long",
+          fmt::format("{} has {} bytes; a Unix socket's path has at most {}", config_.admin_socket,
+                      config_.admin_socket.size(), limits::unix_socket_path_bytes_max),
+          "set listen.admin to a shorter path");
+    }
+  }
+
+ private:
+  void region(const YAML::Mark& mark, std::string_view key, const catalog::RegionId& region) {
+    if (region.str().empty() || catalog_.region(region)) return;
+    reader_.problem(mark, fmt::format("\"{}\" is \"{}\"", key, region.str()),
+                    "the catalogue knows no such Region",
+                    did_you_mean(region.str(), region_names(catalog_)));
+  }
+
+  // True (and a problem) if the name was there before.
+  bool duplicate(std::set<std::string>& seen, const std::string& name, std::string_view list,
+                 std::size_t index, std::string_view key) {
+    if (seen.insert(name).second || name.empty()) return false;
+    reader_.problem(
+        mark_of_item(root_, list, index, key), fmt::format("\"{}\" is in {} twice", name, list),
+        fmt::format("each \"{}\" may be there once", key), "remove or rename one of them");
+    return true;
+  }
+
+  void backends() {
+    for (std::size_t i = 0; i < config_.backends.size(); ++i) {
+      if (!duplicate(backends_, config_.backends[i].name, "backends", i, "name")) {
+        names_.push_back(config_.backends[i].name);
+      }
+    }
+  }
+
+  void models() {
+    std::set<std::string> seen;
+    std::vector<std::string_view> known;
+    for (const auto& [id, model] : catalog_.models()) known.push_back(id);
+    for (std::size_t i = 0; i < config_.models.size(); ++i) {
+      const auto& model = config_.models[i];
+      duplicate(seen, model.model_id, "models", i, "id");
+      if (!model.model_id.empty() && !catalog_.model(model.model_id)) {
+        reader_.problem(mark_of_item(root_, "models", i, "id"),
+                        fmt::format("\"id\" is \"{}\"", model.model_id),
+                        "the catalogue knows no such model", did_you_mean(model.model_id, known));
+      }
+      if (!model.backend.empty() && !backends_.contains(model.backend)) {
+        reader_.problem(mark_of_item(root_, "models", i, "backend"),
+                        fmt::format("\"backend\" is \"{}\"", model.backend),
+                        "no entry of backends has this name", did_you_mean(model.backend, names_));
+      }
+    }
+  }
+
+  void peers() {
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < config_.peers.size(); ++i) {
+      const auto& peer = config_.peers[i];
+      region(mark_of_item(root_, "peers", i, "region"), "region", peer.region);
+      duplicate(seen, peer.region.str(), "peers", i, "region");
+      if (peer.region == config_.region && !peer.region.str().empty()) {
+        reader_.problem(mark_of_item(root_, "peers", i, "region"), "a peer is this Region itself",
+                        fmt::format("this file configures {}", config_.region.str()),
+                        "list the other Regions only");
+      }
+    }
+  }
+
+  void certificates(std::string_view which, const gateway::TlsFiles& files) {
+    if (files.certificate.empty() == files.key.empty()) return;
+    reader_.problem(
+        mark_of(root_, "tls", which),
+        fmt::format("tls.{} has {} only", which, files.key.empty() ? "a certificate" : "a key"),
+        "a certificate and its key belong together",
+        fmt::format("set both tls.{0}.certificate and tls.{0}.key", which));
+  }
+
+  Reader& reader_;
+  const YAML::Node& root_;
+  const RegionConfig& config_;
+  const catalog::Catalog& catalog_;
+  std::set<std::string> backends_;
+  std::vector<std::string_view> names_;
+};
+
+}  // namespace
+
+Checked<RegionConfig> parse_region_config(const std::string& text, const std::string& file,
+                                          const std::filesystem::path& directory,
+                                          const catalog::Catalog& catalog) {
+  Reader reader(file, directory);
+  RegionConfig config;
+  if (const YAML::Node root = reader.parse(text); root.IsDefined()) {
+    read_section(reader, root, "the file", region_table(), config);
+    if (config.admin_socket.empty() && !config.state_dir.empty())
+      config.admin_socket = config.state_dir + "/admin.sock";
+    if (root.IsMap()) CrossChecks(reader, root, config, catalog).run();
+  }
+  if (!reader.problems().empty()) return std::unexpected(reader.take_problems());
+  return config;
+}
+
+Checked<RegionConfig> check_region_config(const std::filesystem::path& file,
+                                          const catalog::Catalog& catalog) {
+  const auto text = read_file(file, limits::configuration_bytes_max);
+  if (!text) return std::unexpected(std::vector<Error>{text.error()});
+  return parse_region_config(*text, file.string(), std::filesystem::absolute(file).parent_path(),
+                             catalog);
+}
+
+Result<RegionConfig> load_region_config(const std::filesystem::path& file) {
+  auto config = check_region_config(file, *catalog::Catalog::built_in());
+  if (config) return std::move(*config);
+  Error first = config.error().front();
+  if (config.error().size() > 1) {
+    first.mend += fmt::format(" (and {} more: tidegate check -c {})", config.error().size() - 1,
+                              file.string());
+  }
+  return fail(std::move(first));
+}
+
+std::vector<KeyText> region_reference() {
+  std::vector<KeyText> lines;
+  describe_keys(region_table(), "", lines);
+  return lines;
+}
+
+Result<std::string> read_file(const std::filesystem::path& file, std::size_t bytes_max) {
+  const auto refuse = [&](std::string what, std::string why, std::string mend) {
+    return fail({.code = ErrorCode::configuration,
+                 .message = file.string() + ": " + what,
+                 .mend = std::move(mend),
+                 .why = std::move(why)});
+  };
+  std::error_code error;
+  if (!std::filesystem::exists(file, error))
+    return refuse("there is no such file", "nothing is at this path", "check the path");
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(file, error)) {
+    return refuse("it cannot be read", "it is a folder, or this user may not read it",
+                  "check the path and its permissions");
+  }
+  std::string text(bytes_max + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > bytes_max) {
+    return refuse("it is too large", fmt::format("at most {} bytes are read", bytes_max),
+                  "is it the right file?");
+  }
+  return text;
+}
+
+}  // namespace tidegate::config

@@ -1,0 +1,40 @@
+// tidegate.yaml: what one Region's gateway is told at its start. Static: a changed file needs a
+// restart.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "catalog/catalog.hpp"
+#include "config/reader.hpp"
+#include "gateway/region_config.hpp"
+
+namespace tidegate::config {
+
+// A value, or everything that is wrong with the text, in the order of the tables.
+template <class T>
+using Checked = std::expected<T, std::vector<Error>>;
+
+// `file` names the text in messages, `directory` is where its relative paths begin.
+Checked<gateway::RegionConfig> parse_region_config(const std::string& text, const std::string& file,
+                                                   const std::filesystem::path& directory,
+                                                   const catalog::Catalog& catalog);
+Checked<gateway::RegionConfig> check_region_config(const std::filesystem::path& file,
+                                                   const catalog::Catalog& catalog);
+
+// The same against the built-in catalogue, with the first problem as the error. Errors:
+// configuration.
+Result<gateway::RegionConfig> load_region_config(const std::filesystem::path& file);
+
+// Every key of the file, for docs/reference/configuration.md.
+std::vector<KeyText> region_reference();
+
+// The whole file, bounded. Errors: configuration.
+Result<std::string> read_file(const std::filesystem::path& file, std::size_t bytes_max);
+
+// "127.0.0.1:7101", "[::1]:7101"; nullopt where the host is not a literal address or the port is
+// not 0..65535.
+std::optional<gateway::Address> parse_address(std::string_view text);
+
+}  // namespace tidegate::config

@@ -1,0 +1,11 @@
+// The table of tidegate.yaml's keys. Inside config/ only.
+#pragma once
+
+#include "config/reader.hpp"
+#include "gateway/region_config.hpp"
+
+namespace tidegate::config {
+
+Table<gateway::RegionConfig> region_table();
+
+}  // namespace tidegate::config
