@@ -1,4 +1,5 @@
-// Who is calling. A Principal has no public constructor: identity is earned, by Authenticator (SigV4) only.
+// Who is calling. A Principal has no public constructor: identity is earned, by Authenticator
+// (SigV4) only.
 #pragma once
 
 #include <map>
@@ -20,11 +21,11 @@ struct AccessKey {
 };
 
 struct PrincipalRecord {
-  std::string arn;            // "arn:aws:iam::111122223333:user/demo"
-  std::string account;        // "111122223333"
-  std::string user_id;        // "AIDA..."; STS GetCallerIdentity's UserId
-  std::vector<std::string> policies;   // names of policy documents
-  bool global_grant = false;  // the operator lets this principal use global. profiles
+  std::string arn;                    // "arn:aws:iam::111122223333:user/demo"
+  std::string account;                // "111122223333"
+  std::string user_id;                // "AIDA..."; STS GetCallerIdentity's UserId
+  std::vector<std::string> policies;  // names of policy documents
+  bool global_grant = false;          // the operator lets this principal use global. profiles
 };
 
 // Immutable; part of a snapshot.
@@ -49,7 +50,8 @@ class Principal {
 
  private:
   friend class Authenticator;
-  Principal(PrincipalRecord record, std::string key_id) : record_(std::move(record)), key_id_(std::move(key_id)) {}
+  Principal(PrincipalRecord record, std::string key_id)
+      : record_(std::move(record)), key_id_(std::move(key_id)) {}
   PrincipalRecord record_;
   std::string key_id_;
 };

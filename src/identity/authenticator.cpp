@@ -1,0 +1,149 @@
+#include "identity/authenticator.hpp"
+
+#include <fmt/format.h>
+
+#include "aws/sigv4.hpp"
+#include "base/limits.hpp"
+#include "identity/authorization.hpp"
+
+namespace tidegate::identity {
+namespace {
+
+struct Expected {
+  std::string canonical, string_to_sign, signature;
+};
+
+Expected expect(const ClaimedIdentity& claim, const http::RequestHead& head,
+                const Sha256& body_hash, const Sha256& key) {
+  Expected out;
+  out.canonical = aws::canonical_request(head, claim.signed_headers, to_hex(body_hash));
+  out.string_to_sign = aws::string_to_sign(claim.amz_date, claim.scope, out.canonical);
+  out.signature = to_hex(hmac_sha256(view(key), out.string_to_sign));
+  return out;
+}
+
+std::unexpected<Error> unrecognized(std::string mend = {}) {
+  return fail(ErrorCode::unrecognized_client,
+              "The security token included in the request is invalid.", std::move(mend));
+}
+
+std::unexpected<Error> mismatch(const Expected& expected) {
+  return fail(ErrorCode::invalid_signature,
+              fmt::format("The request signature we calculated does not match the signature you "
+                          "provided. Check your AWS Secret Access Key and signing method. Consult "
+                          "the service documentation for details.\n\n"
+                          "The Canonical String for this request should have been\n'{}'\n\n"
+                          "The String-to-Sign should have been\n'{}'\n",
+                          expected.canonical, expected.string_to_sign));
+}
+
+std::string spelled(Duration skew) {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(skew).count();
+  return whole % 60 == 0 ? fmt::format("{} min.", whole / 60) : fmt::format("{} s.", whole);
+}
+
+Result<void> check_clock(const ClaimedIdentity& claim, Duration skew, WallTime now) {
+  const auto signed_at = aws::parse_amz_date(claim.amz_date);
+  if (!signed_at) {
+    return fail(ErrorCode::incomplete_signature,
+                "Date must be in ISO-8601 'basic format', for example 20261122T032008Z.");
+  }
+  if (!claim.amz_date.starts_with(claim.date) || claim.date.size() != 8) {
+    return fail(
+        ErrorCode::invalid_signature,
+        fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version "
+                    "of date from HTTP: '{}' != '{}', from '{}'.",
+                    claim.date, claim.amz_date.substr(0, 8), claim.amz_date));
+  }
+  constexpr auto mend = "Set the clock of the client, or of this gateway: they differ.";
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(skew);
+  if (*signed_at < now - micros) {
+    return fail(
+        ErrorCode::invalid_signature,
+        fmt::format("Signature expired: {} is now earlier than {} ({} - {})", claim.amz_date,
+                    aws::amz_date(now - micros), aws::amz_date(now), spelled(skew)),
+        mend);
+  }
+  if (*signed_at > now + micros) {
+    return fail(
+        ErrorCode::invalid_signature,
+        fmt::format("Signature not yet current: {} is still later than {} ({} + {})",
+                    claim.amz_date, aws::amz_date(now + micros), aws::amz_date(now), spelled(skew)),
+        mend);
+  }
+  return {};
+}
+
+}  // namespace
+
+Authenticator::Authenticator(std::string region, Duration clock_skew)
+    : region_(std::move(region)), clock_skew_(clock_skew) {}
+
+Result<ClaimedIdentity> Authenticator::check_head(const http::RequestHead& head,
+                                                  std::string_view expected_service,
+                                                  const KeyTable& keys, WallTime now) const {
+  TRY_VOID(check_target(head));
+  TRY(auto claim, parse_claim(head));
+  TRY_VOID(check_clock(claim, clock_skew_, now));
+  TRY_VOID(check_signed_headers(head, claim));
+  if (claim.region != region_) {
+    return fail(ErrorCode::invalid_signature, "Credential should be scoped to a valid region. ",
+                fmt::format("This gateway is Region {}: set the client's Region to it.", region_));
+  }
+  if (claim.service != expected_service) {
+    return fail(
+        ErrorCode::invalid_signature,
+        fmt::format("Credential should be scoped to correct service: '{}'. ", expected_service));
+  }
+  if (claim.key_id.starts_with("ASIA") || head.headers.get("x-amz-security-token")) {
+    return unrecognized(
+        "Temporary credentials come in a later version of tidegate: use an access key without a "
+        "session token.");
+  }
+  const AccessKey* key = keys.key(claim.key_id);
+  if (!key || !key->active) {
+    // As much work as a bad signature costs, so that the time does not tell more than the answer.
+    (void)expect(claim, head, Sha256{}, decoy_);
+    return unrecognized();
+  }
+  return claim;
+}
+
+Result<Principal> Authenticator::verify(const ClaimedIdentity& claim, const http::RequestHead& head,
+                                        const Sha256& body_hash, const KeyTable& keys) {
+  if (!claim.payload_hash.empty() && claim.payload_hash != to_hex(body_hash)) {
+    return fail(ErrorCode::invalid_signature,
+                "The value of x-amz-content-sha256 is not the SHA-256 of the body.",
+                "Do not change the body after signing it.");
+  }
+  // The table may be a newer one than check_head() saw.
+  const AccessKey* key = keys.key(claim.key_id);
+  const PrincipalRecord* principal = key ? keys.principal(key->principal_arn) : nullptr;
+  const bool known = key && key->active && principal;
+  const Expected expected =
+      expect(claim, head, body_hash, known ? derived_key(claim, key->secret) : decoy_);
+  const bool equal = constant_time_equal(expected.signature, claim.signature);
+  if (!known) return unrecognized();
+  if (!equal) return mismatch(expected);
+  return Principal(*principal, claim.key_id);
+}
+
+const Sha256& Authenticator::derived_key(const ClaimedIdentity& claim, std::string_view secret) {
+  // The cache is by key id; the hash notices that the secret behind the id has changed.
+  const Sha256 secret_hash = sha256(secret);
+  std::string name;
+  name.reserve(claim.key_id.size() + 1 + claim.scope.size());
+  name += claim.key_id;
+  name += '/';
+  name += claim.scope;
+  if (const auto found = derived_.find(name); found != derived_.end()) {
+    if (found->second.secret_hash == secret_hash) return found->second.key;
+    derived_.erase(found);
+  }
+  // Yesterday's entries make up most of a full cache; beginning again costs five HMACs a live key.
+  if (derived_.size() >= limits::derived_keys_max) derived_.clear();
+  const Sha256 key = aws::signing_key(secret, claim.date, claim.region, claim.service);
+  return derived_.emplace(std::move(name), DerivedKey{secret_hash, key}).first->second.key;
+}
+
+}  // namespace tidegate::identity
