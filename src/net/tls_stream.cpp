@@ -1,0 +1,221 @@
+#include "net/tls_stream.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <array>
+
+#include "base/limits.hpp"
+
+namespace tidegate::net {
+namespace {
+
+// A label of our own (RFC 5705, section 4): the key that routing tokens of this link are bound to.
+constexpr std::string_view exporter_label = "EXPORTER-tidegate-routing-token";
+constexpr std::size_t exporter_bytes = 32;
+
+std::string last_reason() {
+  const unsigned long code = ERR_peek_last_error();
+  const char* reason = code ? ERR_reason_error_string(code) : nullptr;
+  ERR_clear_error();
+  return reason ? reason : "the connection ended";
+}
+
+}  // namespace
+
+TlsStream::TlsStream(EpollLoop& loop, std::unique_ptr<SocketStream> socket,
+                     std::shared_ptr<const TlsContext> context,
+                     std::optional<catalog::RegionId> expected, Role role)
+    : socket_(std::move(socket)),
+      context_(std::move(context)),
+      ssl_(SSL_new(context_->native())),
+      check_{std::move(expected), {}},
+      info_(socket_->info()),
+      buffer_(std::make_unique_for_overwrite<char[]>(limits::read_buffer_bytes)),
+      flushed_(loop) {
+  SSL_set_bio(ssl_, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  SSL_set_app_data(ssl_, &check_);
+  if (role == Role::server) {
+    SSL_set_accept_state(ssl_);
+  } else {
+    SSL_set_connect_state(ssl_);
+  }
+}
+
+TlsStream::~TlsStream() {
+  close();
+  SSL_free(ssl_);
+}
+
+Task<Result<std::unique_ptr<Stream>>> TlsStream::accept(EpollLoop& loop,
+                                                        std::unique_ptr<SocketStream> socket,
+                                                        std::string already_read,
+                                                        std::shared_ptr<const TlsContext> context,
+                                                        Duration timeout) {
+  std::unique_ptr<TlsStream> stream(
+      new TlsStream(loop, std::move(socket), std::move(context), std::nullopt, Role::server));
+  co_return co_await establish(loop, std::move(stream), std::move(already_read), timeout);
+}
+
+Task<Result<std::unique_ptr<Stream>>> TlsStream::connect(EpollLoop& loop,
+                                                         std::unique_ptr<SocketStream> socket,
+                                                         std::shared_ptr<const TlsContext> context,
+                                                         catalog::RegionId region,
+                                                         Duration timeout) {
+  std::unique_ptr<TlsStream> stream(
+      new TlsStream(loop, std::move(socket), std::move(context), std::move(region), Role::client));
+  co_return co_await establish(loop, std::move(stream), {}, timeout);
+}
+
+Task<Result<std::unique_ptr<Stream>>> TlsStream::establish(EpollLoop& loop,
+                                                           std::unique_ptr<TlsStream> stream,
+                                                           std::string already_read,
+                                                           Duration timeout) {
+  bool timed_out = false;
+  const TimerId timer =
+      loop.call_at(loop.now() + timeout, [&timed_out, socket = stream->socket_.get()] {
+        timed_out = true;
+        socket->close();
+      });
+  BIO_write(SSL_get_rbio(stream->ssl_), already_read.data(), static_cast<int>(already_read.size()));
+  auto result = co_await stream->handshake();
+  loop.cancel(timer);
+  if (timed_out) co_return fail(stream->refused("the TLS handshake took too long"));
+  if (!result) co_return fail(std::move(result).error());
+  co_return std::move(stream);
+}
+
+Error TlsStream::refused(std::string_view what) const {
+  return Error{.code = ErrorCode::peer_unavailable,
+               .origin = Origin::peer,
+               .retry = Retry::same_region,
+               .message = fmt::format("{}: {}", info_.remote_address, what),
+               .mend = {},
+               .why = {}};
+}
+
+Task<Result<void>> TlsStream::handshake() {
+  for (;;) {
+    ERR_clear_error();
+    const int done = SSL_do_handshake(ssl_);
+    const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_, done);
+    std::string reason =
+        error == SSL_ERROR_SSL ? last_reason() : "the connection ended in the TLS handshake";
+    // Also after a failure: the alert tells the other side why.
+    auto sent = co_await flush();
+    if (done == 1) break;
+    if (error != SSL_ERROR_WANT_READ) {
+      co_return fail(refused(check_.refused.empty() ? reason : check_.refused));
+    }
+    if (!sent) co_return fail(refused(reason));
+    const auto received = co_await receive();
+    if (!received || !*received) co_return fail(refused(reason));
+  }
+  co_return learn();
+}
+
+Result<void> TlsStream::learn() {
+  established_ = true;
+  info_.tls_version = SSL_get_version(ssl_);
+  info_.tls_cipher = SSL_get_cipher_name(ssl_);
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &protocol, &size);
+  alpn_.assign(reinterpret_cast<const char*>(protocol), size);
+  if (!context_->demands_peer()) return {};
+
+  if (alpn_ != "h2") return fail(refused("it did not agree on HTTP/2 by ALPN"));
+  if (const X509* certificate = SSL_get0_peer_certificate(ssl_)) {
+    info_.peer_uri = uri_san(certificate).value_or("");
+  }
+  std::array<unsigned char, exporter_bytes> secret;
+  if (info_.peer_uri.empty() ||
+      SSL_export_keying_material(ssl_, secret.data(), secret.size(), exporter_label.data(),
+                                 exporter_label.size(), nullptr, 0, 0) != 1) {
+    return fail(refused("the TLS session has no identity or no exported key"));
+  }
+  info_.exporter_secret.assign(reinterpret_cast<const char*>(secret.data()), secret.size());
+  return {};
+}
+
+Task<Result<bool>> TlsStream::receive() {
+  auto got = co_await socket_->read({buffer_.get(), limits::read_buffer_bytes});
+  if (!got) co_return fail(std::move(got).error());
+  if (*got > 0) BIO_write(SSL_get_rbio(ssl_), buffer_.get(), static_cast<int>(*got));
+  co_return *got > 0;
+}
+
+Task<Result<void>> TlsStream::flush() {
+  // The reader may have something to say (a key update) while the writer sends: whoever sends takes
+  // it along.
+  if (flushing_) co_return Result<void>{};
+  flushing_ = true;
+  Result<void> result;
+  std::string records;
+  while (result) {
+    BIO* out = SSL_get_wbio(ssl_);
+    const std::size_t pending = BIO_ctrl_pending(out);
+    if (pending == 0) break;
+    records.resize(pending);
+    BIO_read(out, records.data(), static_cast<int>(pending));
+    result = co_await socket_->write(records);
+  }
+  flushing_ = false;
+  flushed_.set();
+  co_return result;
+}
+
+Task<Result<std::size_t>> TlsStream::read(std::span<char> into) {
+  for (;;) {
+    ERR_clear_error();
+    const int got = SSL_read(ssl_, into.data(), static_cast<int>(into.size()));
+    if (got > 0) co_return static_cast<std::size_t>(got);
+    const int error = SSL_get_error(ssl_, got);
+    if (error == SSL_ERROR_ZERO_RETURN) co_return std::size_t{0};
+    if (error != SSL_ERROR_WANT_READ) co_return fail(broken(last_reason()));
+    if (auto sent = co_await flush(); !sent) co_return fail(std::move(sent).error());
+    auto received = co_await receive();
+    if (!received) co_return fail(std::move(received).error());
+    // Without TLS's own farewell somebody else may have cut the stream.
+    if (!*received) co_return fail(broken("the stream was cut"));
+  }
+}
+
+Task<Result<void>> TlsStream::write(std::string_view first, std::string_view second) {
+  // The reader's few bytes first, so that this write's result is its own.
+  flushed_.reset();
+  while (flushing_) co_await flushed_.wait();
+  for (const std::string_view part : {first, second}) {
+    if (part.empty()) continue;
+    ERR_clear_error();
+    if (SSL_write(ssl_, part.data(), static_cast<int>(part.size())) <= 0)
+      co_return fail(broken(last_reason()));
+  }
+  co_return co_await flush();
+}
+
+void TlsStream::farewell() {
+  if (!established_ || std::exchange(said_farewell_, true)) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_);
+  ERR_clear_error();
+  std::array<char, 256> alert;
+  BIO* out = SSL_get_wbio(ssl_);
+  // Not in the middle of a write: the alert would land inside another record.
+  if (flushing_ || BIO_ctrl_pending(out) > alert.size()) return;
+  const int size = BIO_read(out, alert.data(), static_cast<int>(alert.size()));
+  if (size > 0) socket_->send_now({alert.data(), static_cast<std::size_t>(size)});
+}
+
+void TlsStream::shutdown_write() {
+  farewell();
+  socket_->shutdown_write();
+}
+
+void TlsStream::close() {
+  farewell();
+  socket_->close();
+}
+
+}  // namespace tidegate::net
