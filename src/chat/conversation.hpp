@@ -1,9 +1,11 @@
-// The canonical conversation: what every format is translated to and from.
+// The canonical conversation: what every format is translated to and from. Values own their bytes;
+// nothing here points into a request body, so a conversation may outlive it.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -13,12 +15,30 @@ namespace tidegate::chat {
 
 enum class Role : std::uint8_t { system, user, assistant };
 
-struct Text { std::string text; };
-struct Image { std::string format; std::string bytes; };                    // "png"; raw bytes
-struct Document { std::string name, format; std::string bytes; };           // "txt", "md", "csv", "html": text only
-struct ToolUse { std::string id, name; json::value input; };
-struct ToolResult { std::string tool_use_id; std::vector<std::variant<Text, json::value, Image>> content; bool error = false; };
-struct Reasoning { std::string text; };
+struct Text {
+  std::string text;
+};
+// Base64 as it came, checked: every format carries images that way, so the bytes are never decoded.
+struct Image {
+  std::string format;  // "png"
+  std::string base64;
+};
+struct Document {
+  std::string name, format;  // "txt", "md", "csv", "html": text only
+  std::string text;
+};
+struct ToolUse {
+  std::string id, name;
+  json::value input;
+};
+struct ToolResult {
+  std::string tool_use_id;
+  std::vector<std::variant<Text, json::value, Image>> content;
+  bool error = false;
+};
+struct Reasoning {
+  std::string text;
+};
 struct CachePoint {};
 
 using Block = std::variant<Text, Image, Document, ToolUse, ToolResult, Reasoning, CachePoint>;
@@ -28,43 +48,92 @@ struct Message {
   std::vector<Block> blocks;
 };
 
-struct Tool { std::string name, description; json::value schema; };
-struct ToolChoice { enum class Kind : std::uint8_t { automatic, any, tool } kind = Kind::automatic; std::string name; };
+struct Tool {
+  std::string name, description;
+  json::value schema;
+  bool strict = false;
+};
+struct ToolChoice {
+  enum class Kind : std::uint8_t { automatic, any, tool } kind = Kind::automatic;
+  std::string name;
+};
 
 struct Sampling {
   std::optional<std::int64_t> max_tokens;
   std::optional<double> temperature, top_p;
   std::optional<std::int64_t> top_k;
   std::vector<std::string> stop_sequences;
+  std::string effort;            // of reasoning; empty: the model's own
+  std::optional<bool> thinking;  // whether to reason at all
+};
+
+// Structured output: the answer's text is JSON of this schema.
+struct OutputSchema {
+  std::string name, description;
+  json::value schema;
+};
+
+// What the caller asked for by name and gets back in the answer, as Converse does.
+struct Echo {
+  bool performance_config = false;  // {"latency":"standard"}
+  bool service_tier = false;        // {"type":"default"}
 };
 
 struct Conversation {
-  std::vector<Message> messages;          // system messages first
+  std::vector<Message> messages;  // system messages first
   Sampling sampling;
   std::vector<Tool> tools;
   std::optional<ToolChoice> tool_choice;
-  json::object additional;                // model-specific fields that the model's configuration lets through
+  json::object additional;  // model-specific fields that the model's configuration lets through
   json::object request_metadata;
-  std::optional<json::value> json_schema; // structured output
+  std::optional<OutputSchema> output_schema;
+  Echo echo;
 };
 
-enum class StopReason : std::uint8_t { end_turn, max_tokens, stop_sequence, tool_use, content_filtered, context_window_exceeded, malformed_tool_use };
-std::string_view name_of(StopReason reason);   // Converse's words
+enum class StopReason : std::uint8_t {
+  end_turn,
+  max_tokens,
+  stop_sequence,
+  tool_use,
+  content_filtered,
+  context_window_exceeded,
+  malformed_tool_use,
+};
+std::string_view name_of(StopReason reason);  // Converse's words
 
-struct Usage { std::int64_t input_tokens = 0, output_tokens = 0, cache_read_tokens = 0, cache_write_tokens = 0; };
+// Input tokens are those that were not read from the cache.
+struct Usage {
+  std::int64_t input_tokens = 0, output_tokens = 0, cache_read_tokens = 0, cache_write_tokens = 0;
+  std::int64_t total() const {
+    return input_tokens + output_tokens + cache_read_tokens + cache_write_tokens;
+  }
+};
 
 struct Completion {
-  std::vector<Block> blocks;     // Text, Reasoning, ToolUse
+  std::vector<Block> blocks;  // Text, Reasoning, ToolUse
   StopReason stop_reason = StopReason::end_turn;
   Usage usage;
 };
 
+// A model that stopped for length before the caller's own limit has filled its context window.
+StopReason refine(StopReason reason, const Usage& usage, std::optional<std::int64_t> max_tokens);
+
 // A streamed answer, piece by piece.
-struct TextDelta { std::string text; };
-struct ReasoningDelta { std::string text; };
-struct ToolUseStart { std::string id, name; };
-struct ToolUseDelta { std::string json; };
-struct Stop { StopReason reason; };
+struct TextDelta {
+  std::string text;
+};
+struct ReasoningDelta {
+  std::string text;
+};
+struct ToolUseStart {
+  std::string id, name;
+};
+struct ToolUseDelta {
+  std::string json;
+};
+struct Stop {
+  StopReason reason;
+};
 using Delta = std::variant<TextDelta, ReasoningDelta, ToolUseStart, ToolUseDelta, Stop, Usage>;
 
 }  // namespace tidegate::chat
