@@ -9,6 +9,7 @@
 
 #include "base/limits.hpp"
 #include "http/exchange.hpp"
+#include "http/h2_session.hpp"
 #include "net/stream.hpp"
 
 namespace tidegate::net {
@@ -28,6 +29,8 @@ struct ConnectionOptions {
   // Gives the answer its shape on the wire; net/ knows no protocol above HTTP. Empty: a bare status
   // of the error's kind.
   std::function<MalformedAnswer(const Error&)> malformed;
+  // The peer port: larger windows and tables, and a dead link is noticed by its silence.
+  http::H2Profile h2_profile = http::H2Profile::client_facing;
   Duration header_timeout = limits::header_timeout;
   Duration body_idle_timeout = limits::body_idle_timeout;
   Duration write_idle_timeout = limits::write_idle_timeout;
