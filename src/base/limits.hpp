@@ -74,14 +74,24 @@ inline constexpr std::size_t event_payload_bytes_max = 24 * 1024 * 1024;  // one
 inline constexpr std::size_t event_headers_bytes_max = 128 * 1024;
 inline constexpr std::size_t derived_keys_max = 4'096;            // SigV4 signing keys that a worker remembers
 
+// policies
+inline constexpr std::size_t policy_bytes_max = 64 * 1024;        // one document; AWS's largest are 20 KiB
+
 // peers
 inline constexpr auto report_interval = 100ms;
 inline constexpr auto report_fresh = 300ms;                       // older: no new spill on its word
 inline constexpr auto report_silent = 1s;                         // older: the Region is silent
 inline constexpr auto token_lifetime = 60s;
+inline constexpr auto token_clock_skew = 30s;                     // between two Regions; the replay table covers it
 inline constexpr std::size_t token_bytes_max = 4'096;
-inline constexpr std::size_t replay_entries = 1 << 17;            // tokens a minute that the replay table can hold
+inline constexpr std::size_t replay_entries = 1 << 19;            // tokens a minute that the replay table can hold: 8,700 a second
+inline constexpr std::size_t replay_probes_max = 64;              // slots looked at before the table counts as full
 inline constexpr std::size_t trailer_bytes_max = 16 * 1024;
+inline constexpr std::size_t trailer_message_bytes_max = 1'024;   // of an error's sentence, in a trailer
+inline constexpr std::size_t report_bytes_max = 64 * 1024;        // one line
+inline constexpr auto peer_first_byte_timeout = 62s;              // a little more than the back-end's there
+inline constexpr auto peer_idle_timeout = 32s;
+inline constexpr std::size_t peer_refusal_bytes_max = 64 * 1024;  // the body of an answer that is not 200
 inline constexpr std::size_t link_streams_max = 1'024;            // concurrent, a link
 inline constexpr std::size_t link_stream_window = 1024 * 1024;    // a long fat path carries a body in few round trips
 inline constexpr std::size_t link_connection_window = 16 * 1024 * 1024;

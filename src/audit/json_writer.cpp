@@ -1,0 +1,112 @@
+#include "audit/json_writer.hpp"
+
+#include <charconv>
+#include <cmath>
+
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
+
+namespace tidegate::audit {
+namespace {
+
+template <class Number>
+void append_chars(std::string& out, Number number) {
+  char buffer[32];
+  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
+}
+
+}  // namespace
+
+void replace_if_too_large(std::string& out, std::size_t start) {
+  const std::size_t bytes = out.size() - start;
+  if (bytes <= limits::audit_member_bytes_max) return;
+  out.resize(start);
+  out += R"({"omittedBytes":)";
+  append_chars(out, bytes);
+  out += '}';
+}
+
+void append_number(std::string& out, std::int64_t number) {
+  append_chars(out, number);
+}
+
+void append_foreign(std::string& out, std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) {
+    std::size_t end = bytes_max;
+    while (end > 0 && (static_cast<std::uint8_t>(text[end]) & 0xc0) == 0x80) --end;
+    text = text.substr(0, end);
+  }
+  if (is_valid_utf8(text)) [[likely]] {
+    json::append_quoted(out, text);
+    return;
+  }
+  std::string ascii(text);
+  for (char& c : ascii) {
+    if (static_cast<std::uint8_t>(c) >= 0x80) c = '?';
+  }
+  json::append_quoted(out, ascii);
+}
+
+void append_value(std::string& out, const json::value& value, std::size_t depth) {
+  if (depth > limits::json_depth_max / 2) {
+    out += "null";
+    return;
+  }
+  switch (value.kind()) {
+    case boost::json::kind::null:
+      out += "null";
+      return;
+    case boost::json::kind::bool_:
+      out += value.get_bool() ? "true" : "false";
+      return;
+    case boost::json::kind::int64:
+      append_chars(out, value.get_int64());
+      return;
+    case boost::json::kind::uint64:
+      append_chars(out, value.get_uint64());
+      return;
+    case boost::json::kind::double_:
+      if (std::isfinite(value.get_double())) {
+        append_chars(out, value.get_double());
+      } else {
+        out += "null";
+      }
+      return;
+    case boost::json::kind::string:
+      append_foreign(out, value.get_string(), limits::audit_member_bytes_max);
+      return;
+    case boost::json::kind::array:
+      append_array(out, value.get_array(), [depth](std::string& to, const json::value& item) {
+        append_value(to, item, depth + 1);
+      });
+      return;
+    case boost::json::kind::object:
+      out += '{';
+      for (const auto& member : value.get_object()) {
+        if (out.back() != '{') out += ',';
+        append_foreign(out, member.key(), limits::audit_text_bytes_max);
+        out += ':';
+        append_value(out, member.value(), depth + 1);
+      }
+      out += '}';
+      return;
+  }
+}
+
+void ObjectWriter::object_if(std::string_view quoted, const json::object& value) {
+  if (value.empty()) return;
+  member(quoted);
+  const std::size_t start = out_.size();
+  append_value(out_, value);
+  replace_if_too_large(out_, start);
+}
+
+void ObjectWriter::array_if(std::string_view quoted, const json::array& value) {
+  if (value.empty()) return;
+  member(quoted);
+  const std::size_t start = out_.size();
+  append_value(out_, value);
+  replace_if_too_large(out_, start);
+}
+
+}  // namespace tidegate::audit

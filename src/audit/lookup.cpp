@@ -1,0 +1,257 @@
+#include "audit/lookup.hpp"
+
+#include <string.h>
+
+#include <charconv>
+
+#include "audit/newest_first.hpp"
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+
+namespace tidegate::audit {
+namespace {
+
+using Window = NewestFirst::Window;
+
+// A search of the raw line before anything is parsed.
+bool contains(std::string_view text, std::string_view pattern) {
+  return pattern.empty() ||
+         memmem(text.data(), text.size(), pattern.data(), pattern.size()) != nullptr;
+}
+
+std::string quoted_member(std::string_view name, std::string_view value) {
+  std::string out;
+  json::append_quoted(out, name);
+  out += ':';
+  json::append_quoted(out, value);
+  return out;
+}
+
+std::optional<json::object> parse_object(std::string_view text) {
+  auto document = json::parse(text);
+  if (!document || !document->is_object()) {
+    log::error("audit_document_unreadable", {});
+    return std::nullopt;
+  }
+  return std::move(document->get_object());
+}
+
+std::string_view text_at(const json::object& o, std::string_view member) {
+  return json::find_string(o, member).value_or("");
+}
+
+std::string_view text_at(const json::object& o, std::string_view outer, std::string_view member) {
+  const json::object* inner = json::find_object(o, outer);
+  return inner ? text_at(*inner, member) : std::string_view{};
+}
+
+// LookupAttributes: each key, and where its value stands in a document.
+struct Attribute {
+  std::string_view key;
+  std::string_view member;  // that the raw line must have with the value; empty: only the value
+  bool (*matches)(const json::object& document, std::string_view value);
+};
+
+bool any_resource(const json::object& document, std::string_view member, std::string_view value) {
+  const json::array* resources = json::find_array(document, "resources");
+  if (!resources) return false;
+  for (const json::value& item : *resources) {
+    const json::object* resource = item.if_object();
+    const std::string_view text = resource ? text_at(*resource, member) : std::string_view{};
+    if (text == value) return true;
+    // An ARN is also found by the name at its end.
+    if (member == "ARN" && text.ends_with(value) && text.size() > value.size() &&
+        text[text.size() - value.size() - 1] == '/') {
+      return true;
+    }
+  }
+  return false;
+}
+
+constexpr Attribute attributes[] = {
+    {"EventId", "eventID",
+     [](const json::object& d, std::string_view v) { return text_at(d, "eventID") == v; }},
+    {"EventName", "eventName",
+     [](const json::object& d, std::string_view v) { return text_at(d, "eventName") == v; }},
+    {"EventSource", "eventSource",
+     [](const json::object& d, std::string_view v) { return text_at(d, "eventSource") == v; }},
+    {"Username", "userName",
+     [](const json::object& d, std::string_view v) {
+       return text_at(d, "userIdentity", "userName") == v;
+     }},
+    {"AccessKeyId", "accessKeyId",
+     [](const json::object& d, std::string_view v) {
+       return text_at(d, "userIdentity", "accessKeyId") == v;
+     }},
+    {"ReadOnly", "",
+     [](const json::object& d, std::string_view v) {
+       return json::find_bool(d, "readOnly").value_or(false) == (v == "true");
+     }},
+    {"ResourceType", "type",
+     [](const json::object& d, std::string_view v) { return any_resource(d, "type", v); }},
+    {"ResourceName", "",
+     [](const json::object& d, std::string_view v) {
+       return text_at(d, "requestParameters", "modelId") == v || any_resource(d, "ARN", v);
+     }},
+};
+
+struct Filter {
+  std::string account_pattern, value_pattern;
+  const Attribute* attribute = nullptr;
+
+  static Result<Filter> of(const EventQuery& query) {
+    Filter filter;
+    filter.account_pattern = quoted_member("recipientAccountId", query.account);
+    if (query.attribute_key.empty()) return filter;
+    const auto known = std::ranges::find(attributes, query.attribute_key, &Attribute::key);
+    const bool read_only = query.attribute_key == "ReadOnly";
+    if (known == std::end(attributes) ||
+        (read_only && query.attribute_value != "true" && query.attribute_value != "false")) {
+      return fail(ErrorCode::invalid_lookup_attributes,
+                  "Specify a valid lookup attribute key and value.");
+    }
+    filter.attribute = known;
+    if (!known->member.empty()) {
+      filter.value_pattern = quoted_member(known->member, query.attribute_value);
+    } else if (!read_only) {
+      json::append_quoted(filter.value_pattern, query.attribute_value);
+      filter.value_pattern = filter.value_pattern.substr(1, filter.value_pattern.size() - 2);
+    }
+    return filter;
+  }
+  bool may_match(std::string_view line) const {
+    return contains(line, account_pattern) && contains(line, value_pattern);
+  }
+  bool matches(const json::object& document, const EventQuery& query) const {
+    return text_at(document, "recipientAccountId") == query.account &&
+           (!attribute || attribute->matches(document, query.attribute_value));
+  }
+};
+
+// A token is good for the query that it came from, and for no other.
+std::string query_mark(const EventQuery& query) {
+  std::string text;
+  for (const std::string& part : {query.account, query.attribute_key, query.attribute_value}) {
+    json::append_quoted(text, part);
+  }
+  for (const auto& time : {query.start, query.end}) {
+    text += time ? std::to_string(time->time_since_epoch().count()) : "-";
+    text += '/';
+  }
+  return to_hex(sha256(text)).substr(0, 16);
+}
+
+std::string make_token(const EventQuery& query, const Place& place) {
+  return to_base64url(fmt::format("{}:{}:{}", query_mark(query), place.offset, place.segment));
+}
+
+Result<std::optional<Place>> parse_token(const EventQuery& query) {
+  if (query.next_token.empty()) return std::nullopt;
+  const auto invalid = [] {
+    return fail(ErrorCode::invalid_next_token,
+                "Invalid NextToken, or it was used with other parameters than those it came from.");
+  };
+  const auto text = from_base64url(query.next_token);
+  const std::string mark = query_mark(query) + ':';
+  if (!text || !text->starts_with(mark)) return invalid();
+  const char* const end = text->data() + text->size();
+  Place place;
+  const auto number = std::from_chars(text->data() + mark.size(), end, place.offset);
+  if (number.ec != std::errc{} || number.ptr == end || *number.ptr != ':') return invalid();
+  place.segment.assign(number.ptr + 1, end);
+  if (!segment_start(place.segment)) return invalid();
+  return place;
+}
+
+void add_sequence(json::object& document, std::optional<std::uint64_t> sequence) {
+  json::value* tidegate = document.if_contains("tidegate");
+  if (sequence && tidegate && tidegate->is_object()) {
+    tidegate->get_object()["sequence"] = *sequence;
+  }
+}
+
+}  // namespace
+
+Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segments,
+                                const EventQuery& query) {
+  if (query.max_results < 1 || query.max_results > limits::lookup_results_max) {
+    return fail(ErrorCode::invalid_max_results, "MaxResults must be between 1 and 50.");
+  }
+  if (query.start && query.end && *query.start > *query.end) {
+    return fail(ErrorCode::invalid_time_range, "StartTime is after EndTime.");
+  }
+  TRY(const Filter filter, Filter::of(query));
+  TRY(const std::optional<Place> before, parse_token(query));
+  const Window window = NewestFirst::window(query.start, query.end);
+  NewestFirst lines(disk, segments, window, before);
+  Sequences sequences(disk, segments);
+  EventPage page;
+  for (;;) {
+    TRY(const std::optional<Line> line, lines.next());
+    if (!line) return page;
+    if (filter.may_match(line->text)) {
+      const auto frame = recover_frame(line->text);
+      if (frame && frame->kind == kind::closed && window.contains(frame->at)) {
+        auto document = parse_object(frame->body);
+        if (document && filter.matches(*document, query)) {
+          add_sequence(*document, sequences.of(lines.segment(), *line));
+          page.records.push_back(std::move(*document));
+        }
+      }
+    }
+    if (page.records.size() == query.max_results ||
+        lines.scanned() > limits::lookup_scan_bytes_max) {
+      page.next_token = make_token(query, {.segment = lines.segment(), .offset = line->offset});
+      return page;
+    }
+  }
+}
+
+Result<std::optional<json::object>> find_request(Disk& disk,
+                                                 const std::vector<SegmentInfo>& segments,
+                                                 std::string_view request_id) {
+  const std::string pattern = quoted_member("id", request_id);
+  NewestFirst lines(disk, segments, {});
+  Sequences sequences(disk, segments);
+  for (;;) {
+    TRY(const std::optional<Line> line, lines.next());
+    if (!line) return std::nullopt;
+    if (!contains(line->text, pattern)) continue;
+    const auto frame = recover_frame(line->text);
+    if (!frame || frame->id != request_id) continue;
+    const bool running = frame->kind == kind::opened;
+    if (!running && frame->kind != kind::closed) continue;
+    auto document = parse_object(frame->body);
+    if (!document) return std::nullopt;
+    add_sequence(*document, sequences.of(lines.segment(), *line));
+    if (json::value* tidegate = document->if_contains("tidegate"); running && tidegate) {
+      tidegate->as_object()["outcome"] = "InProgress";
+    }
+    return document;
+  }
+}
+
+Result<std::vector<json::object>> newest_service_events(Disk& disk,
+                                                        const std::vector<SegmentInfo>& segments,
+                                                        std::optional<WallTime> start,
+                                                        std::size_t max) {
+  const Window window = NewestFirst::window(start, std::nullopt);
+  NewestFirst lines(disk, segments, window);
+  Sequences sequences(disk, segments);
+  std::vector<json::object> out;
+  while (out.size() < max) {
+    TRY(const std::optional<Line> line, lines.next());
+    if (!line || lines.scanned() > limits::lookup_scan_bytes_max) break;
+    if (!contains(line->text, R"("t":"service")")) continue;
+    const auto frame = recover_frame(line->text);
+    if (!frame || frame->kind != kind::service || !window.contains(frame->at)) continue;
+    auto document = parse_object(frame->body);
+    if (!document) continue;
+    add_sequence(*document, sequences.of(lines.segment(), *line));
+    out.push_back(std::move(*document));
+  }
+  return out;
+}
+
+}  // namespace tidegate::audit

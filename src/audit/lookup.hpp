@@ -1,0 +1,25 @@
+// Reading the log, newest first: files are read backwards in blocks, those outside the time asked
+// for are not opened, and a page's token is a place in a file, so it stays good across restarts and
+// while the log grows. Free functions over the disk: readers share nothing with writers.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "audit/log.hpp"
+#include "audit/segment.hpp"
+
+namespace tidegate::audit {
+
+Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segments,
+                                const EventQuery& query);
+Result<std::optional<json::object>> find_request(Disk& disk,
+                                                 const std::vector<SegmentInfo>& segments,
+                                                 std::string_view request_id);
+Result<std::vector<json::object>> newest_service_events(Disk& disk,
+                                                        const std::vector<SegmentInfo>& segments,
+                                                        std::optional<WallTime> start,
+                                                        std::size_t max);
+
+}  // namespace tidegate::audit

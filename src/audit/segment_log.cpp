@@ -1,0 +1,190 @@
+#include "audit/segment_log.hpp"
+
+#include "audit/entry.hpp"
+#include "audit/lookup.hpp"
+#include "base/log.hpp"
+
+namespace tidegate::audit {
+namespace {
+
+// A ticket: the segment's number, and which of its entries.
+constexpr int ticket_entry_bits = 40;
+constexpr std::uint64_t ticket_entry_mask = (std::uint64_t{1} << ticket_entry_bits) - 1;
+
+// Each thread builds its lines in one buffer that keeps its memory.
+std::string& line_buffer() {
+  thread_local std::string buffer;
+  buffer.clear();
+  return buffer;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::open(std::unique_ptr<Disk> disk, Clock& clock,
+                                       LogOptions options) {
+  TRY(Recovered recovered, recover(*disk, clock.wall()));
+  return std::make_unique<SegmentLog>(std::move(disk), clock, std::move(options),
+                                      std::move(recovered));
+}
+
+SegmentLog::SegmentLog(std::unique_ptr<Disk> disk, Clock& clock, LogOptions options,
+                       Recovered recovered)
+    : disk_(std::move(disk)),
+      clock_(clock),
+      options_(std::move(options)),
+      segments_(std::move(recovered.segments)),
+      chain_(std::move(recovered.chain)),
+      chain_behind_(recovered.chain_behind.begin(), recovered.chain_behind.end()),
+      owed_(std::move(recovered.interrupted)) {
+  if (!segments_.empty()) last_start_ = segment_start(segments_.back().name).value_or(WallTime{});
+  start_segment();
+}
+
+SegmentLog::~SegmentLog() {
+  tick();
+  if (SegmentPtr last = current(); last && !last->failed) {
+    if (last->file->append(seal_line(clock_.wall(), last->range))) (void)last->file->sync();
+  }
+}
+
+SegmentLog::SegmentPtr SegmentLog::current() const {
+  std::scoped_lock lock(current_mutex_);
+  return current_;
+}
+
+Result<void> SegmentLog::append_opened(const Record& record) {
+  std::string& line = line_buffer();
+  begin_frame(line, kind::opened, record.event_time, record.request_id);
+  append_document(line, record, Stage::opened);
+  end_frame(line, 0);
+  TRY_VOID(append(line));
+  return {};
+}
+
+Result<std::uint64_t> SegmentLog::append_closed(const Record& record) {
+  std::string& line = line_buffer();
+  begin_frame(line, kind::closed, record.event_time, record.request_id);
+  append_document(line, record, Stage::closed);
+  end_frame(line, 0);
+  return append(line);
+}
+
+Result<void> SegmentLog::append_service_event(const ServiceEvent& event) {
+  std::string& line = line_buffer();
+  begin_frame(line, kind::service, event.event_time, event.event_id);
+  append_document(line, event);
+  end_frame(line, 0);
+  TRY_VOID(append(line));
+  return {};
+}
+
+Result<std::uint64_t> SegmentLog::append(std::string_view line) {
+  const SegmentPtr segment = current();
+  if (!segment || segment->failed) return fail(unavailable());
+  const std::uint64_t synced = segment->synced;
+  if (segment->written - synced >= limits::audit_unsynced_entries_max) return fail(unavailable());
+  if (const auto written = segment->file->append(line); !written) {
+    fail_segment(*segment, written.error());
+    return fail(unavailable());
+  }
+  const std::uint64_t entry = ++segment->written;
+  entries_.fetch_add(1, std::memory_order_relaxed);
+  // Counted first, then flagged; tick() clears the flag first, then reads the count: either it sees
+  // this entry, or this thread sees the cleared flag.
+  if (!dirty_ && !dirty_.exchange(true)) {
+    dirty_since_ = clock_.mono().time_since_epoch().count();
+    wake();
+  }
+  return (std::uint64_t{segment->number} << ticket_entry_bits) | entry;
+}
+
+void SegmentLog::wake() {
+  if (waker_) waker_();
+}
+
+// The failed file may end in half a line; whoever writes behind it now is still read whole
+// (recover_frame), and nobody writes to it afterwards.
+void SegmentLog::fail_segment(Segment& segment, const Error& error) {
+  if (segment.failed.exchange(true)) return;
+  log::error("audit_not_writable", {{"segment", segment.name}, {"why", error.message}});
+  {
+    std::scoped_lock lock(sync_mutex_);
+    last_error_ = error.message;
+  }
+  wake();
+}
+
+Error SegmentLog::unavailable() const {
+  std::scoped_lock lock(sync_mutex_);
+  return Error{.code = ErrorCode::audit_unavailable,
+               .origin = Origin::store,
+               .retry = Retry::never,
+               .message =
+                   "The audit log cannot be written; requests that cannot be recorded are "
+                   "not run.",
+               .mend =
+                   "Check the space and the health of the disk that holds the audit folder; "
+                   "the gateway resumes by itself.",
+               .why = last_error_};
+}
+
+SegmentLog::Synced SegmentLog::synced(std::uint64_t ticket) const {
+  const auto point = sync_points_.find(static_cast<std::uint32_t>(ticket >> ticket_entry_bits));
+  if (point == sync_points_.end()) return Synced::yes;
+  if ((ticket & ticket_entry_mask) <= point->second.synced) return Synced::yes;
+  return point->second.failed ? Synced::never : Synced::not_yet;
+}
+
+void SegmentLog::on_synced(std::uint64_t ticket, std::move_only_function<void(Result<void>)> done) {
+  Synced state = Synced::yes;
+  if (options_.durability == Durability::strict) {
+    std::scoped_lock lock(sync_mutex_);
+    state = synced(ticket);
+    if (state == Synced::not_yet) waiters_.push_back({ticket, std::move(done)});
+  }
+  switch (state) {
+    case Synced::yes:
+      return done({});
+    case Synced::never:
+      return done(fail(unavailable()));
+    case Synced::not_yet:
+      return wake();
+  }
+}
+
+Log::Health SegmentLog::health() const {
+  Health health;
+  const SegmentPtr segment = current();
+  health.writable = segment && !segment->failed;
+  const std::uint64_t settled = settled_;  // first: it never overtakes entries_
+  health.entries = entries_;
+  health.unsynced = health.entries - settled;
+  const std::int64_t syncing = syncing_since_, dirty = dirty_since_;
+  const std::int64_t since = syncing != 0 ? syncing : dirty;
+  if (health.unsynced > 0 && since != 0) {
+    health.oldest_unsynced = clock_.mono().time_since_epoch() - Duration(since);
+  }
+  std::scoped_lock lock(sync_mutex_);
+  health.last_error = last_error_;
+  return health;
+}
+
+std::vector<SegmentInfo> SegmentLog::segments() const {
+  std::scoped_lock lock(segments_mutex_);
+  return segments_;
+}
+
+Result<EventPage> SegmentLog::lookup(const EventQuery& query) {
+  return lookup_events(*disk_, segments(), query);
+}
+
+Result<std::optional<json::object>> SegmentLog::find(std::string_view request_id) {
+  return find_request(*disk_, segments(), request_id);
+}
+
+Result<std::vector<json::object>> SegmentLog::service_events(std::optional<WallTime> start,
+                                                             std::size_t max) {
+  return newest_service_events(*disk_, segments(), start, max);
+}
+
+}  // namespace tidegate::audit
