@@ -18,6 +18,12 @@ TEST(Bytes, DigestsAgreeWithPublishedVectors) {
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+TEST(Bytes, AHashOfPiecesIsTheHashOfTheWhole) {
+  Sha256Hasher hasher;
+  for (const char* piece : {"a", "", "bc"}) hasher.update(piece);
+  EXPECT_EQ(hasher.finish(), sha256("abc"));
+}
+
 TEST(Bytes, Base64RoundTripsAndIsStrict) {
   for (const std::string text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) {
     EXPECT_EQ(from_base64(to_base64(text)), text);

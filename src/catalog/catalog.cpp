@@ -2,9 +2,6 @@
 // them afterwards.
 #include "catalog/catalog.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 #include "base/json.hpp"
@@ -50,23 +47,6 @@ const RowDestination* Row::find(const RegionId& region) const {
 
 const Row* Profile::row(const RegionId& source) const {
   return look_up(rows, source);
-}
-
-std::string Profile::description(const Row& row) const {
-  // "EU Amazon Nova 2 Lite" is "Amazon Nova 2 Lite" in geography EU.
-  const std::string_view model = std::string_view(name).substr(name.find(' ') + 1);
-  if (scope == Scope::global) {
-    return fmt::format("Routes requests to {} globally across all supported AWS Regions.", model);
-  }
-  std::vector<std::string_view> names;
-  for (const RowDestination& destination : row.destinations()) {
-    names.push_back(destination.region().str());
-  }
-  const std::string_view last = names.back();
-  names.pop_back();
-  return names.empty() ? fmt::format("Routes requests to {} in {}.", model, last)
-                       : fmt::format("Routes requests to {} in {} and {}.", model,
-                                     fmt::join(names, ", "), last);
 }
 
 const Profile* Catalog::profile(std::string_view id) const {

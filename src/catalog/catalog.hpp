@@ -92,8 +92,6 @@ struct Profile {
   std::uint32_t version = 1;
   std::map<RegionId, Row> rows;   // by source
   const Row* row(const RegionId& source) const;
-  // What AWS says of it to callers in this row's source Region.
-  std::string description(const Row& row) const;
 };
 
 class Catalog {

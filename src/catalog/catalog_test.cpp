@@ -105,20 +105,6 @@ TEST(BuiltIn, LooksUpByIdAndBySource) {
   EXPECT_FALSE(from_london.empty());
 }
 
-TEST(BuiltIn, DescribesAProfileAsTheAskingSourceSeesIt) {
-  const auto describe = [](std::string_view profile, std::string_view source) {
-    return Catalog::built_in()->profile(profile)->description(row_of(profile, source));
-  };
-  EXPECT_EQ(
-      describe("eu.amazon.nova-2-lite-v1:0", "eu-south-1"),
-      "Routes requests to Amazon Nova 2 Lite in eu-central-1, eu-north-1, eu-south-1, eu-south-2, "
-      "eu-west-1 and eu-west-3.");
-  EXPECT_EQ(describe("global.amazon.nova-2-lite-v1:0", "eu-south-1"),
-            "Routes requests to Amazon Nova 2 Lite globally across all supported AWS Regions.");
-  EXPECT_EQ(describe("us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0", "us-gov-east-1"),
-            "Routes requests to Claude Sonnet 4.5 in us-gov-west-1.");
-}
-
 TEST(Row, HashIsRfc8785JsonUnderSha256) {
   EXPECT_EQ(row_of("eu.amazon.nova-2-lite-v1:0", "eu-south-1").hash(),
             "50bc5540780b3f766147d0e306fc5ae3d8d77c3faa18d0aae8a999eefeb605da");

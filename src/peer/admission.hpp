@@ -1,5 +1,6 @@
-// The destination's own decision, by its own reading of its own catalogue: may this peer have this request run here? It
-// shares no code with the source's router. Every refusal is a GeofenceViolation service event where it is noticed.
+// The destination's own decision, by its own reading of its own catalogue: may this peer have this
+// request run here? It shares no code with the source's router. Every refusal is a
+// GeofenceViolation service event where it is noticed.
 #pragma once
 
 #include <memory>
@@ -12,23 +13,27 @@
 namespace tidegate::peer {
 
 struct AdmissionQuestion {
-  std::string_view peer_region;     // from the peer's certificate
+  std::string_view peer_region;  // from the peer's certificate
   const RoutingToken& token;
-  const Sha256& body_hash;          // of what really came
+  const Sha256& body_hash;  // of what really came
   std::string_view operation;
   WallTime now;
 };
 
 class Admission {
  public:
-  Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::RegionId self, std::shared_ptr<ReplayTable> replay,
-            bool global_profiles_granted);
-  // Errors: fence_refused, its `why` naming the rule: source_mismatch, wrong_destination, unknown_profile,
-  // global_not_granted, no_row, row_hash, not_in_row, not_in_subset, subset_widens, model, body_hash, expired, replayed,
-  // operation.
+  Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::RegionId self,
+            std::shared_ptr<ReplayTable> replay, bool global_profiles_granted);
+  // Errors: fence_refused, its `why` naming the rule: source_mismatch, wrong_destination,
+  // unknown_profile, global_not_granted, no_row, row_hash, not_in_row, not_in_subset,
+  // subset_widens, model, body_hash, expired, replayed, operation. peer_capacity where the replay
+  // table is full.
   Result<void> admit(const AdmissionQuestion& question) const;
 
  private:
+  Result<void> check_request(const AdmissionQuestion& question) const;
+  Result<void> check_fence(const RoutingToken& token) const;
+
   std::shared_ptr<const catalog::Catalog> catalog_;
   catalog::RegionId self_;
   std::shared_ptr<ReplayTable> replay_;

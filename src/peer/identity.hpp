@@ -1,5 +1,5 @@
-// Region identity: spiffe://REGION.OPERATOR-DOMAIN/gw/NODE, the one URI SAN of a gateway's certificate.
-// Rules: SPIFFE-ID.md and X509-SVID.md of https://github.com/spiffe/spiffe
+// Region identity: spiffe://REGION.OPERATOR-DOMAIN/gw/NODE, the one URI SAN of a gateway's
+// certificate. Rules: SPIFFE-ID.md and X509-SVID.md of https://github.com/spiffe/spiffe
 #pragma once
 
 #include <optional>
@@ -12,12 +12,14 @@ namespace tidegate::peer {
 
 struct RegionIdentity {
   catalog::RegionId region;
-  std::string operator_domain;   // "tidegate.internal"
-  std::string node;              // "1"
+  std::string operator_domain;  // "tidegate.internal"
+  std::string node;             // "1"
   std::string uri() const;
-  // Strict: scheme and host lower case, no port, query, fragment or percent escape, no empty, "." or ".." segment, no
-  // byte outside the allowed set (a NUL least of all), at most 2,048 bytes, trust domain at most 255.
-  static std::optional<RegionIdentity> parse(std::string_view uri, std::string_view operator_domain);
+  // Strict: scheme and host lower case, no port, query, fragment or percent escape, no empty, "."
+  // or ".." segment, no byte outside the allowed set (a NUL least of all), at most 2,048 bytes,
+  // trust domain at most 255.
+  static std::optional<RegionIdentity> parse(std::string_view uri,
+                                             std::string_view operator_domain);
 };
 
 }  // namespace tidegate::peer

@@ -1,5 +1,6 @@
-// Links to other Regions, as a port. net/ keeps one live mTLS HTTP/2 channel a worker and Region, dialled by sources to
-// the destinations of their rows, and dials again when one breaks; a test hands out in-memory ones.
+// Links to other Regions, as a port. net/ keeps one live mTLS HTTP/2 channel a worker and Region,
+// dialled by sources to the destinations of their rows, and dials again when one breaks; a test
+// hands out in-memory ones.
 #pragma once
 
 #include <memory>
@@ -12,15 +13,16 @@ namespace tidegate::peer {
 
 struct PeerConfig {
   catalog::RegionId region;
-  std::string host;                  // a literal address
+  std::string host;  // a literal address
   std::uint16_t port = 0;
-  std::string trust_bundle;          // path: PEM of that Region's CA
+  std::string trust_bundle;  // path: PEM of that Region's CA
 };
 
 class Links {
  public:
   virtual ~Links() = default;
-  // The live channel, or null while there is none. Its connection().peer_uri has been verified to be that Region's.
+  // The live channel, or null while there is none. Its connection().peer_uri has been verified to
+  // be that Region's.
   virtual std::shared_ptr<http::Channel> channel(const catalog::RegionId& region) = 0;
   // Round-trip time by HTTP/2 PING; zero while unknown.
   virtual Duration rtt(const catalog::RegionId& region) const = 0;

@@ -1,5 +1,6 @@
-// What crosses a link besides the client's bytes: load reports (one JSON line each, every 100 ms, on a stream that the
-// source opens) and the trailer that ends each answer, MACed under the link's secret.
+// What crosses a link besides the client's bytes: load reports (one JSON line each, every 100 ms,
+// on a stream that the source opens) and the trailer that ends each answer, MACed under the link's
+// secret.
 #pragma once
 
 #include <map>
@@ -18,7 +19,11 @@ inline constexpr std::string_view reports_path = "/tidegate/peer/v1/reports";
 inline constexpr std::string_view token_header = "x-tidegate-token";
 inline constexpr std::string_view request_id_header = "x-tidegate-request-id";
 inline constexpr std::string_view trailer_name = "x-tidegate-trailer";
-inline constexpr std::string_view error_header = "x-tidegate-peer-error";   // name_of(ErrorCode): machine-readable
+inline constexpr std::string_view operation_header = "x-tidegate-operation";
+inline constexpr std::string_view error_header =
+    "x-tidegate-peer-error";  // name_of(ErrorCode): machine-readable
+inline constexpr std::string_view why_header =
+    "x-tidegate-peer-why";  // Error::why: the rule that refused
 
 struct ModelLoad {
   bool ready = false;
@@ -28,30 +33,33 @@ struct ModelLoad {
 // A Region's state, as it tells it.
 struct Report {
   int protocol = protocol_version;
-  std::uint64_t epoch = 0;             // of the process: another one means it was restarted
+  std::uint64_t epoch = 0;  // of the process: another one means it was restarted
   std::uint64_t sequence = 0;
-  std::uint64_t received = 0;          // requests that arrived over this Region's links from the reader's Region
+  std::uint64_t running_for_reader =
+      0;  // requests that run here now for the Region that reads this
   bool draining = false;
-  std::map<std::string, ModelLoad, std::less<>> models;   // by foundation model id
-  std::vector<std::string> operations; // that it offers
+  std::map<std::string, ModelLoad, std::less<>> models;  // by foundation model id
+  std::vector<std::string> operations;                   // that it offers
 
-  std::string encode() const;          // one line, "\n" at its end
+  std::string encode() const;  // one line, "\n" at its end
+  // Takes exactly what encode() writes. Errors: peer_unavailable.
   static Result<Report> decode(std::string_view line);
 };
 
 // How an attempt abroad ended, from the one who ran it.
 struct Trailer {
   std::string request_id;
-  std::string region;                  // who ran it
-  std::string outcome;                 // "success" or name_of(ErrorCode)
+  std::string region;   // who ran it
+  std::string outcome;  // "success" or name_of(ErrorCode)
   std::string error_message;
   std::string model_name;
   std::string stop_reason;
   std::int64_t input_tokens = 0, output_tokens = 0, cache_read_tokens = 0, cache_write_tokens = 0;
   std::int64_t first_byte_ms = -1, total_ms = 0;
   std::string row_hash;
-  std::string answer_sha256;           // of every byte of the answer's body, hex
+  std::string answer_sha256;  // of every byte of the answer's body, hex
 
+  // An error_message that is too long is cut.
   std::string sign(std::string_view link_secret) const;
   // Errors: peer_unavailable (a trailer that is not one).
   static Result<Trailer> open(std::string_view wire, std::string_view link_secret);

@@ -1,0 +1,135 @@
+// The rules, one after the other, each against this Region's own catalogue. Nothing here calls what
+// signed the token.
+#include "peer/admission.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+
+namespace tidegate::peer {
+namespace {
+
+std::unexpected<Error> refuse(std::string_view rule, std::string sentence) {
+  return fail(Error{.code = ErrorCode::fence_refused,
+                    .message = std::move(sentence),
+                    .mend = {},
+                    .why = std::string(rule)});
+}
+
+std::int64_t unix_ms(WallTime t) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
+}
+
+// The names that this catalogue allows for the token's profile and source; nothing else of the row
+// is used.
+bool allows(const catalog::Row& row, std::string_view region) {
+  return std::ranges::any_of(row.destinations(), [&](const auto& destination) {
+    return destination.region().str() == region;
+  });
+}
+
+}  // namespace
+
+Admission::Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::RegionId self,
+                     std::shared_ptr<ReplayTable> replay, bool global_profiles_granted)
+    : catalog_(std::move(catalog)),
+      self_(std::move(self)),
+      replay_(std::move(replay)),
+      global_profiles_granted_(global_profiles_granted) {}
+
+Result<void> Admission::admit(const AdmissionQuestion& question) const {
+  TRY_VOID(check_request(question));
+  TRY_VOID(check_fence(question.token));
+  // Last, so that only what would have run uses a token up.
+  switch (replay_->use(question.token.jti, question.token.expires_ms)) {
+    case ReplayTable::Seen::fresh:
+      return {};
+    case ReplayTable::Seen::replayed:
+      return refuse("replayed", "the routing token was used before");
+    case ReplayTable::Seen::full:
+      break;
+  }
+  return fail(Error{.code = ErrorCode::peer_capacity,
+                    .retry = Retry::other_region,
+                    .message = "the replay table is full",
+                    .mend = {},
+                    .why = "replay_table_full"});
+}
+
+// Is the token about this request, on this link, now?
+Result<void> Admission::check_request(const AdmissionQuestion& question) const {
+  const RoutingToken& token = question.token;
+  if (token.source != question.peer_region) {
+    return refuse("source_mismatch", fmt::format("{} sent a request in the name of {}",
+                                                 question.peer_region, token.source));
+  }
+  if (token.destination != self_.str()) {
+    return refuse("wrong_destination",
+                  fmt::format("the request is for {}, this is {}", token.destination, self_.str()));
+  }
+  const std::int64_t now = unix_ms(question.now);
+  constexpr std::int64_t skew = std::chrono::milliseconds(limits::token_clock_skew).count();
+  constexpr std::int64_t lifetime = std::chrono::milliseconds(limits::token_lifetime).count();
+  if (token.expires_ms < now - skew) {
+    return refuse("expired",
+                  fmt::format("the routing token expired {} ms ago", now - token.expires_ms));
+  }
+  if (token.expires_ms > now + lifetime + skew) {
+    return refuse(
+        "expired",
+        "the routing token lives longer than any may: compare the clocks of the two Regions");
+  }
+  if (token.operation != question.operation) {
+    return refuse("operation", fmt::format("the token is for {}, the request is {}",
+                                           token.operation, question.operation));
+  }
+  if (!constant_time_equal(token.body_sha256, to_hex(question.body_hash))) {
+    return refuse("body_hash", "the body is not the one that the token was made for");
+  }
+  return {};
+}
+
+// May this run here, for that source, by this Region's own table?
+Result<void> Admission::check_fence(const RoutingToken& token) const {
+  const auto& profiles = catalog_->profiles();
+  const auto profile = profiles.find(token.profile);
+  if (profile == profiles.end()) {
+    return refuse("unknown_profile",
+                  fmt::format("this Region's catalogue has no profile {}", token.profile));
+  }
+  if (profile->second.scope == catalog::Scope::global && !global_profiles_granted_) {
+    return refuse("global_not_granted", "global profiles are not granted in this Region");
+  }
+  const auto found = profile->second.rows.find(catalog::RegionId(token.source));
+  if (found == profile->second.rows.end()) {
+    return refuse("no_row",
+                  fmt::format("{} may not be called from {}", token.profile, token.source));
+  }
+  const catalog::Row& row = found->second;
+  if (row.version() != token.profile_version || row.hash() != token.row_hash) {
+    return refuse("row_hash",
+                  fmt::format("the row of {} for {} is another one in this Region's catalogue",
+                              token.profile, token.source));
+  }
+  if (!allows(row, self_.str())) {
+    return refuse("not_in_row", fmt::format("{} is not a destination of {} for {}", self_.str(),
+                                            token.profile, token.source));
+  }
+  for (const std::string& region : token.subset) {
+    if (!allows(row, region)) {
+      return refuse("subset_widens",
+                    fmt::format("the narrowed row has {}, which the row has not", region));
+    }
+  }
+  if (!token.subset.empty() && std::ranges::find(token.subset, self_.str()) == token.subset.end()) {
+    return refuse("not_in_subset", fmt::format("{} is not in the narrowed row", self_.str()));
+  }
+  if (token.model_id != profile->second.model_id) {
+    return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
+  }
+  return {};
+}
+
+}  // namespace tidegate::peer

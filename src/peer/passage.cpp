@@ -1,0 +1,229 @@
+#include "peer/passage.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "aws/errors.hpp"
+#include "aws/event_stream.hpp"
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
+#include "peer/refusal.hpp"
+
+namespace tidegate::peer {
+namespace {
+
+constexpr std::string_view event_stream_type = "application/vnd.amazon.eventstream";
+constexpr http::ClientTimeouts timeouts{.connect = limits::backend_connect_timeout,
+                                        .first_byte = limits::peer_first_byte_timeout,
+                                        .idle = limits::peer_idle_timeout};
+
+// What of the peer's head is the client's business; the rest is the gateway's at home.
+bool passes_on(std::string_view header) {
+  const std::string name = to_lower_ascii(header);
+  return name == "content-type" || name == "x-tidegate-model" ||
+         name.starts_with("x-amzn-bedrock-");
+}
+
+std::size_t message_length(std::string_view bytes) {
+  std::size_t length = 0;
+  for (int i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(bytes[i]);
+  return length;
+}
+
+// Whether this event is never the last of a stream: Converse's deltas and what surrounds them. Only
+// of any other must the newest be kept back, so that these cost no delay.
+bool is_never_last(std::string_view message) {
+  aws::EventStreamDecoder decoder;
+  decoder.feed(message);
+  const auto decoded = decoder.next();
+  if (!decoded || !*decoded) return false;
+  const auto type = (*decoded)->string_header(":event-type");
+  return type == "messageStart" || type == "contentBlockStart" || type == "contentBlockDelta" ||
+         type == "contentBlockStop";
+}
+
+// How much of these whole messages may leave before the trailer: all, or all but the last one.
+std::size_t may_leave(std::string_view messages) {
+  std::size_t last = 0;
+  for (std::size_t at = 0; at < messages.size(); at += message_length(messages.substr(at)))
+    last = at;
+  return is_never_last(messages.substr(last)) ? messages.size() : last;
+}
+
+class Passage {
+ public:
+  Passage(http::Exchange& exchange, std::shared_ptr<http::Channel> channel, PassageRequest request,
+          http::Headers extra_headers, Loop& loop)
+      : exchange_(exchange),
+        channel_(std::move(channel)),
+        request_(std::move(request)),
+        extra_headers_(std::move(extra_headers)),
+        loop_(loop) {}
+
+  Task<PassageResult> run() {
+    result_.started = loop_.now();
+    if (auto done = co_await carry(); !done) {
+      result_.error = std::move(done).error();
+      result_.answer_tail.clear();
+      if (exchange_.begun()) result_.error->retry = Retry::never;
+    }
+    result_.ended = loop_.now();
+    co_return std::move(result_);
+  }
+
+ private:
+  Task<Result<void>> carry() {
+    auto sent = co_await channel_->send(make_request(), timeouts, &exchange_.cancellation());
+    if (!sent) co_return broken(std::move(sent).error());
+    answer_ = *std::move(sent);
+    auto head = co_await answer_->head();
+    if (!head) co_return broken(std::move(head).error());
+    result_.bytes_sent = static_cast<std::int64_t>(request_.body.size());
+    if (head->status != 200) co_return co_await refused(*std::move(head));
+
+    for (const http::Header& header : head->headers) {
+      if (passes_on(header.name)) result_.answer_head.headers.add(header.name, header.value);
+    }
+    for (const http::Header& header : extra_headers_)
+      result_.answer_head.headers.set(header.name, header.value);
+    if (head->headers.get("content-type") == event_stream_type) {
+      CO_TRY_VOID(co_await carry_stream());
+    } else {
+      CO_TRY_VOID(co_await carry_whole());
+    }
+    co_return check_trailer();
+  }
+
+  http::ClientRequest make_request() const {
+    http::ClientRequest out{.method = "POST",
+                            .target = std::string(execute_path),
+                            .headers = {},
+                            .body = request_.body};
+    out.headers.add("content-type", "application/json");
+    out.headers.add(std::string(token_header), request_.token);
+    out.headers.add(std::string(request_id_header), request_.request_id);
+    out.headers.add(std::string(operation_header), request_.operation);
+    if (!request_.traceparent.empty()) out.headers.add("traceparent", request_.traceparent);
+    return out;
+  }
+
+  // The next piece of the answer, hashed and counted; empty at its end.
+  Task<Result<std::string>> next_piece() {
+    auto piece = co_await answer_->next_body();
+    if (!piece) co_return broken(std::move(piece).error());
+    if (result_.first_byte == MonoTime{} && !piece->empty()) result_.first_byte = loop_.now();
+    hasher_.update(*piece);
+    result_.bytes_received += static_cast<std::int64_t>(piece->size());
+    co_return piece;
+  }
+
+  Task<Result<void>> carry_whole() {
+    for (;;) {
+      CO_TRY(const std::string piece, co_await next_piece());
+      if (piece.empty()) co_return Result<void>();
+      if (result_.answer_tail.size() + piece.size() > limits::backend_answer_bytes_max) {
+        co_return interrupted("the answer is too long");
+      }
+      result_.answer_tail += piece;
+    }
+  }
+
+  Task<Result<void>> carry_stream() {
+    aws::EventStreamDecoder decoder;
+    std::string& kept_back = result_.answer_tail;
+    for (;;) {
+      CO_TRY(const std::string piece, co_await next_piece());
+      if (piece.empty()) break;
+      decoder.feed(piece);
+      auto messages = decoder.next_raw();
+      if (!messages)
+        co_return interrupted("the event stream is malformed: " + messages.error().message);
+      if (!*messages) continue;
+      kept_back += **messages;
+      const std::size_t leaving = may_leave(kept_back);
+      if (leaving == 0) continue;
+      if (!exchange_.begun()) CO_TRY_VOID(co_await exchange_.begin(result_.answer_head));
+      CO_TRY_VOID(co_await exchange_.write(kept_back.substr(0, leaving)));
+      kept_back.erase(0, leaving);
+    }
+    if (!decoder.empty()) co_return interrupted("the event stream ends inside a message");
+    co_return Result<void>();
+  }
+
+  // The peer's own account, under the link's secret, must be about this request, this row and these
+  // bytes.
+  Result<void> check_trailer() {
+    const http::Headers& trailers = answer_->trailers();
+    if (trailers.count(trailer_name) != 1) return interrupted("there is no trailer");
+    auto opened =
+        Trailer::open(*trailers.get(trailer_name), channel_->connection().exporter_secret);
+    if (!opened) return interrupted(opened.error().why);
+    result_.trailer = *std::move(opened);
+    const Trailer& trailer = result_.trailer;
+    if (trailer.request_id != request_.request_id)
+      return interrupted("the trailer is another request's");
+    if (trailer.region != request_.region) return interrupted("the trailer is another Region's");
+    if (trailer.row_hash != request_.row_hash) return interrupted("the trailer names another row");
+    if (trailer.outcome != "success") {
+      return fail(peer_error(trailer.outcome, trailer.error_message, "", ""));
+    }
+    if (trailer.answer_sha256 != to_hex(hasher_.finish())) {
+      return interrupted("the trailer is about other bytes");
+    }
+    return {};
+  }
+
+  // An answer that is not 200: the peer says which error of ours it is.
+  Task<Result<void>> refused(http::ResponseHead head) {
+    std::string body;
+    for (;;) {
+      CO_TRY(const std::string piece, co_await next_piece());
+      if (piece.empty()) break;
+      if (body.size() + piece.size() > limits::peer_refusal_bytes_max) {
+        co_return interrupted("the refusal is too long");
+      }
+      body += piece;
+    }
+    const auto code = head.headers.get(error_header);
+    if (!code)
+      co_return interrupted(fmt::format("status {} without {}", head.status, error_header));
+    co_return fail(read_refusal(*code, head.headers.get(why_header).value_or(""), body));
+  }
+
+  std::unexpected<Error> interrupted(std::string why) const {
+    return fail(
+        Error{.code = ErrorCode::peer_unavailable,
+              .origin = Origin::peer,
+              .retry = Retry::other_region,
+              .message = fmt::format("The answer from {} was interrupted.", request_.region),
+              .mend = {},
+              .why = "interrupted: " + std::move(why)});
+  }
+
+  // The channel's own errors: whatever broke, broke between two Regions.
+  std::unexpected<Error> broken(Error error) const {
+    if (error.code == ErrorCode::cancelled) return fail(std::move(error));
+    const std::string& reason = error.why.empty() ? error.message : error.why;
+    return interrupted(fmt::format("{}: {}", name_of(error.code), reason));
+  }
+
+  http::Exchange& exchange_;
+  const std::shared_ptr<http::Channel> channel_;
+  const PassageRequest request_;
+  const http::Headers extra_headers_;
+  Loop& loop_;
+  std::unique_ptr<http::ClientExchange> answer_;
+  Sha256Hasher hasher_;
+  PassageResult result_;
+};
+
+}  // namespace
+
+Task<PassageResult> pass(http::Exchange& exchange, std::shared_ptr<http::Channel> channel,
+                         PassageRequest request, http::Headers extra_headers, Loop& loop) {
+  Passage passage(exchange, std::move(channel), std::move(request), std::move(extra_headers), loop);
+  co_return co_await passage.run();
+}
+
+}  // namespace tidegate::peer

@@ -1,0 +1,46 @@
+// One attempt abroad: the client's body goes to another Region over a live link, and what comes
+// back, already in the client's wire format, goes on to the client.
+//
+// A unary answer is held whole until the peer's trailer has been verified. A stream passes on whole
+// event-stream messages only, so that an exception can always follow; the last one is kept back
+// until the trailer. No trailer, or one that does not hold, means that the answer was interrupted.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http/client.hpp"
+#include "peer/wire.hpp"
+
+namespace tidegate::peer {
+
+// The body is borrowed and must live until pass() has returned.
+struct PassageRequest {
+  std::string request_id;
+  std::string operation;    // "ConverseStream"
+  std::string token;        // TokenSigner::sign(), for this request and this channel
+  std::string traceparent;  // may be empty
+  std::string_view body;
+  std::string region;    // the destination: the trailer must be its
+  std::string row_hash;  // of the token: the trailer must say the same
+};
+
+struct PassageResult {
+  std::optional<Error> error;  // none: success, and the trailer holds
+  Trailer trailer;             // as far as there was one
+  std::int64_t bytes_sent = 0, bytes_received = 0;
+  MonoTime started{}, first_byte{}, ended{};  // first_byte is zero if there was none
+  // A unary answer, whole and not yet sent; for a stream, its last bytes, which go out with the end
+  // marker. With an error the tail is empty: a caller that has begun its answer ends it with an
+  // exception of its own.
+  http::ResponseHead answer_head;
+  std::string answer_tail;
+};
+
+// Error.retry is other_region while the client has no byte and another try may help.
+Task<PassageResult> pass(http::Exchange& exchange, std::shared_ptr<http::Channel> channel,
+                         PassageRequest request, http::Headers extra_headers, Loop& loop);
+
+}  // namespace tidegate::peer
