@@ -58,7 +58,7 @@ install_packages() {
   fi
   "${as_root[@]}" apt-get update -qq </dev/null
   for package in "${missing[@]}"; do
-    apt-cache policy "$package" | grep -q 'Candidate: [^(]' || fail "no Debian package '$package' for this system;
+    [[ $(apt-cache policy "$package") == *'Candidate: '[0-9]* ]] || fail "no Debian package '$package' for this system;
   Debian 12 (bookworm) with its main and security archives has it: see /etc/apt/sources.list*"
   done
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
