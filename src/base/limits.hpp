@@ -100,6 +100,7 @@ inline constexpr std::size_t link_connection_window = 16 * 1024 * 1024;
 inline constexpr std::size_t link_header_table_bytes = 64 * 1024; // the same few headers, again and again
 inline constexpr std::uint32_t link_noise_burst = 100'000;        // a Region whose clients all leave cancels a lot
 inline constexpr std::uint32_t link_noise_per_second = 20'000;
+inline constexpr auto link_dial_timeout = 5s;                     // TCP and TLS together
 inline constexpr auto link_ping_interval = 1s;
 inline constexpr auto link_ping_timeout = 5s;                     // no PONG: the link is dead, whatever TCP thinks
 inline constexpr auto link_tick = 100ms;                          // precision of the time-outs of exchanges on a link
