@@ -65,7 +65,10 @@ inline constexpr std::size_t permit_cache_max = 4'096;            // decisions a
 // model servers
 inline constexpr auto probe_interval = 1s;                         // between two health checks
 inline constexpr auto backend_connect_timeout = 2s;
-inline constexpr auto backend_first_byte_timeout = 60s;
+inline constexpr auto backend_first_byte_timeout = 60s;           // of a stream
+inline constexpr auto backend_answer_timeout = 300s;              // a whole answer is generated before its first byte
+inline constexpr auto backend_probe_timeout = 1s;
+inline constexpr std::size_t backend_error_bytes_max = 64 * 1024;  // of an error's body that is looked at
 inline constexpr auto backend_idle_timeout = 30s;                 // between two chunks of an answer
 inline constexpr std::size_t backend_answer_bytes_max = 64'000'000;
 inline constexpr std::size_t sse_event_bytes_max = 4'000'000;
