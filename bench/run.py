@@ -42,15 +42,16 @@ class Region:
         self.folder = stack.folder / name
         self.folder.mkdir()
         self.api, self.peer = free_port(), free_port()
-        for command in (["init"], ["issue"]):
-            subprocess.run([BINARY, "pki", *command, "--region", name, "--operator-domain", OPERATOR,
-                            "--out", self.folder / "pki"], check=True, stdout=subprocess.DEVNULL)
+        for command in (["init", "--operator-domain", OPERATOR], ["issue"]):
+            subprocess.run([BINARY, "pki", *command, "--region", name, "--dir", self.folder / "pki"], check=True,
+                           stdout=subprocess.DEVNULL)
 
     def write(self, backends: dict[str, str], peers: list["Region"]) -> None:
         """backends: model id -> URL."""
         lines = [f"region: {self.name}", f"operator_domain: {OPERATOR}", "state_dir: state", f"workers: {WORKERS}",
                  f"listen: {{api: 127.0.0.1:{self.api}, peer: 127.0.0.1:{self.peer}}}",
-                 "tls: {peer: {certificate: pki/peer.pem, key: pki/peer.key}}", "log: {level: warn}"]
+                 f"tls: {{peer: {{certificate: pki/{self.name}/1-peer.pem, key: pki/{self.name}/1-peer.key}}}}",
+                 "log: {level: warn}"]
         if backends:
             lines.append("backends:")
             lines += [f"  - {{name: b{i}, url: '{url}', slots: 60000}}" for i, url in enumerate(backends.values())]
@@ -60,7 +61,7 @@ class Region:
         if peers:
             lines.append("peers:")
             lines += [f"  - {{region: {peer.name}, address: '127.0.0.1:{peer.peer}', "
-                      f"trust_bundle: '{peer.folder}/pki/ca.pem'}}" for peer in peers]
+                      f"trust_bundle: '{peer.folder}/pki/{peer.name}/ca.pem'}}" for peer in peers]
         (self.folder / "tidegate.yaml").write_text("\n".join(lines) + "\n")
 
     def start(self, ready: bool = True) -> Process:
