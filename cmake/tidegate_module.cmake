@@ -1,8 +1,8 @@
 # tidegate_module(NAME DEPENDS a b ... LIBRARIES X::Y ...)
 #
 # One call a folder. It makes the library tidegate_NAME from the folder's *.cpp, a test program NAME_test from its
-# *_test.cpp and a benchmark NAME_bench from its *_bench.cpp, and it refuses an edge that points upward: a module may
-# depend only on modules of a lower rank (docs/explanation/architecture.md draws them).
+# *_test.cpp (and their support, test_*.cpp) and a benchmark NAME_bench from its *_bench.cpp, and it refuses an edge that
+# points upward: a module may depend only on modules of a lower rank.
 
 set(TIDEGATE_RANKS
   base:0
@@ -50,7 +50,8 @@ function(tidegate_module NAME)
   endforeach()
 
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp
+    ${CMAKE_CURRENT_SOURCE_DIR}/test_*.cpp)
   file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_bench.cpp)
   list(REMOVE_ITEM sources ${tests} ${benches} ${CMAKE_CURRENT_SOURCE_DIR}/main.cpp "")
   list(TRANSFORM ARG_DEPENDS PREPEND tidegate_)

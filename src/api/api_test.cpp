@@ -24,15 +24,25 @@ TEST(Operations, HeadsNameTheirOperation) {
     OperationId id;
   };
   const Case cases[] = {
-      {head("POST", "/model/eu.amazon.nova-2-lite-v1%3A0/converse"), "Converse", "eu.amazon.nova-2-lite-v1:0", OperationId::converse},
-      {head("POST", "/model/eu.amazon.nova-2-lite-v1:0/converse-stream"), "ConverseStream", "eu.amazon.nova-2-lite-v1:0", OperationId::converse_stream},
-      {head("POST", "/model/arn%3Aaws%3Abedrock%3Aeu-south-1%3A111122223333%3Ainference-profile%2Feu.x.y/converse"), "Converse",
-       "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.x.y", OperationId::converse},
+      {head("POST", "/model/eu.amazon.nova-2-lite-v1%3A0/converse"), "Converse",
+       "eu.amazon.nova-2-lite-v1:0", OperationId::converse},
+      {head("POST", "/model/eu.amazon.nova-2-lite-v1:0/converse-stream"), "ConverseStream",
+       "eu.amazon.nova-2-lite-v1:0", OperationId::converse_stream},
+      {head("POST",
+            "/model/arn%3Aaws%3Abedrock%3Aeu-south-1%3A111122223333%3Ainference-profile%2Feu.x.y/"
+            "converse"),
+       "Converse", "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.x.y",
+       OperationId::converse},
       {head("POST", "/model/x/invoke"), "InvokeModel", "x", OperationId::not_offered},
-      {head("GET", "/inference-profiles?maxResults=2"), "ListInferenceProfiles", "", OperationId::list_inference_profiles},
+      {head("GET", "/inference-profiles?maxResults=2"), "ListInferenceProfiles", "",
+       OperationId::list_inference_profiles},
       {head("GET", "/guardrails"), "ListGuardrails", "", OperationId::not_offered},
-      {head("POST", "/", {{"X-Amz-Target", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"}}), "LookupEvents", "", OperationId::lookup_events},
-      {head("POST", "/", {{"x-amz-target", "CloudTrail_20131101.LookupEvents"}}), "LookupEvents", "", OperationId::lookup_events},
+      {head("POST", "/",
+            {{"X-Amz-Target",
+              "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"}}),
+       "LookupEvents", "", OperationId::lookup_events},
+      {head("POST", "/", {{"x-amz-target", "CloudTrail_20131101.LookupEvents"}}), "LookupEvents",
+       "", OperationId::lookup_events},
   };
   for (const Case& c : cases) {
     const auto match = match_head(c.head);
@@ -43,8 +53,9 @@ TEST(Operations, HeadsNameTheirOperation) {
       EXPECT_EQ(match->match.path_parameters.begin()->second, c.parameter);
     }
   }
-  for (const auto& unknown : {head("GET", "/model/x/converse"), head("POST", "/model//converse"), head("POST", "/nothing"),
-                              head("POST", "/model/a/b/converse"), head("POST", "/", {{"x-amz-target", "DynamoDB_20120810.Query"}}),
+  for (const auto& unknown : {head("GET", "/model/x/converse"), head("POST", "/model//converse"),
+                              head("POST", "/nothing"), head("POST", "/model/a/b/converse"),
+                              head("POST", "/", {{"x-amz-target", "DynamoDB_20120810.Query"}}),
                               head("POST", "/model/%zz/converse")}) {
     const auto match = match_head(unknown);
     ASSERT_FALSE(match) << unknown.target;
@@ -56,8 +67,10 @@ TEST(Operations, StsIsNamedByItsBody) {
   const auto match = match_head(head("POST", "/"));
   ASSERT_TRUE(match);
   EXPECT_TRUE(match->operation_is_in_body);
-  EXPECT_EQ(match_query("Action=GetCallerIdentity&Version=2011-06-15")->operation->id, OperationId::get_caller_identity);
-  EXPECT_EQ(match_query("Action=AssumeRole&Version=2011-06-15")->operation->id, OperationId::not_offered);
+  EXPECT_EQ(match_query("Action=GetCallerIdentity&Version=2011-06-15")->operation->id,
+            OperationId::get_caller_identity);
+  EXPECT_EQ(match_query("Action=AssumeRole&Version=2011-06-15")->operation->id,
+            OperationId::not_offered);
   EXPECT_FALSE(match_query("Action=Nothing"));
   EXPECT_FALSE(match_query("Version=1"));
 }
@@ -65,7 +78,8 @@ TEST(Operations, StsIsNamedByItsBody) {
 const catalog::RegionId milan{"eu-south-1"};
 const catalog::RegionId london{"eu-west-2"};
 BedrockView view_from(const catalog::RegionId& region) {
-  return {*catalog::Catalog::built_in(), region, "111122223333", [](std::string_view id) { return id == "amazon.nova-2-lite-v1:0"; }};
+  return {*catalog::Catalog::built_in(), region, "111122223333",
+          [](std::string_view id) { return id == "amazon.nova-2-lite-v1:0"; }};
 }
 
 TEST(Bedrock, AProfileListsOneModelArnADestination) {
@@ -74,13 +88,24 @@ TEST(Bedrock, AProfileListsOneModelArnADestination) {
   EXPECT_EQ(profile->at("models").as_array().size(), 6u);
   EXPECT_EQ(profile->at("inferenceProfileArn").as_string(),
             "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.amazon.nova-2-lite-v1:0");
-  const auto by_arn = get_inference_profile(view_from(milan), std::string(profile->at("inferenceProfileArn").as_string()));
-  EXPECT_EQ(by_arn, profile);
+  const auto by_arn = get_inference_profile(
+      view_from(milan), std::string(profile->at("inferenceProfileArn").as_string()));
+  ASSERT_TRUE(by_arn);
+  EXPECT_EQ(*by_arn, *profile);
   // London has no row for Nova 2 Lite, and a row with itself for Claude Sonnet 4.5.
-  EXPECT_EQ(get_inference_profile(view_from(london), "eu.amazon.nova-2-lite-v1:0").error().code, ErrorCode::resource_not_found);
-  EXPECT_EQ(get_inference_profile(view_from(london), "eu.anthropic.claude-sonnet-4-5-20250929-v1:0")->at("models").as_array().size(), 7u);
+  EXPECT_EQ(get_inference_profile(view_from(london), "eu.amazon.nova-2-lite-v1:0").error().code,
+            ErrorCode::resource_not_found);
+  EXPECT_EQ(get_inference_profile(view_from(london), "eu.anthropic.claude-sonnet-4-5-20250929-v1:0")
+                ->at("models")
+                .as_array()
+                .size(),
+            7u);
   // Global: the source's model and the Region-less one.
-  EXPECT_EQ(get_inference_profile(view_from(milan), "global.amazon.nova-2-lite-v1:0")->at("models").as_array()[1].at("modelArn").as_string(),
+  EXPECT_EQ(get_inference_profile(view_from(milan), "global.amazon.nova-2-lite-v1:0")
+                ->at("models")
+                .as_array()[1]
+                .at("modelArn")
+                .as_string(),
             "arn:aws:bedrock:::foundation-model/amazon.nova-2-lite-v1:0");
 }
 
@@ -92,26 +117,41 @@ TEST(Bedrock, PagesJoinToTheWholeListWithoutGapOrDuplicate) {
   for (int page = 0; page < 100; ++page) {
     const auto part = list_inference_profiles(view_from(milan), query);
     ASSERT_TRUE(part);
-    for (const auto& summary : part->at("inferenceProfileSummaries").as_array()) ids.emplace_back(summary.at("inferenceProfileId").as_string());
+    for (const auto& summary : part->at("inferenceProfileSummaries").as_array())
+      ids.emplace_back(summary.at("inferenceProfileId").as_string());
     if (!part->contains("nextToken")) break;
     query["nextToken"] = std::string(part->at("nextToken").as_string());
   }
   EXPECT_EQ(ids.size(), whole->at("inferenceProfileSummaries").as_array().size());
   EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), ids.size());
   for (const char* bad : {"0", "1001", "x", "-1", ""}) {
-    EXPECT_EQ(list_inference_profiles(view_from(milan), {{"maxResults", bad}}).error().code, ErrorCode::validation) << bad;
+    EXPECT_EQ(list_inference_profiles(view_from(milan), {{"maxResults", bad}}).error().code,
+              ErrorCode::validation)
+        << bad;
   }
-  EXPECT_EQ(list_inference_profiles(view_from(milan), {{"nextToken", "???"}}).error().code, ErrorCode::validation);
-  EXPECT_TRUE(list_inference_profiles(view_from(milan), {{"type", "APPLICATION"}})->at("inferenceProfileSummaries").as_array().empty());
+  EXPECT_EQ(list_inference_profiles(view_from(milan), {{"nextToken", "???"}}).error().code,
+            ErrorCode::validation);
+  EXPECT_TRUE(list_inference_profiles(view_from(milan), {{"type", "APPLICATION"}})
+                  ->at("inferenceProfileSummaries")
+                  .as_array()
+                  .empty());
 }
 
 TEST(Bedrock, ModelReferencesAreIdsOrArns) {
   using Kind = ModelReference::Kind;
   EXPECT_EQ(parse_model_reference("eu.amazon.nova-2-lite-v1:0")->kind, Kind::id);
-  EXPECT_EQ(parse_model_reference("arn:aws:bedrock:eu-south-1::foundation-model/amazon.nova-2-lite-v1:0")->kind, Kind::foundation_model_arn);
-  EXPECT_EQ(parse_model_reference("arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.a.b")->account, "111122223333");
-  for (const char* bad : {"", "a b", "arn:aws:s3:::x", "arn:aws:bedrock:eu-south-1:1:thing/x", "a/b", "arn:aws:bedrock:r:a:inference-profile/",
-                          "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/a/b", "x\ny", "\xc3\xa9"}) {
+  EXPECT_EQ(
+      parse_model_reference("arn:aws:bedrock:eu-south-1::foundation-model/amazon.nova-2-lite-v1:0")
+          ->kind,
+      Kind::foundation_model_arn);
+  EXPECT_EQ(
+      parse_model_reference("arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.a.b")
+          ->account,
+      "111122223333");
+  for (const char* bad :
+       {"", "a b", "arn:aws:s3:::x", "arn:aws:bedrock:eu-south-1:1:thing/x", "a/b",
+        "arn:aws:bedrock:r:a:inference-profile/",
+        "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/a/b", "x\ny", "\xc3\xa9"}) {
     EXPECT_EQ(parse_model_reference(bad).error().code, ErrorCode::invalid_model_identifier) << bad;
   }
   EXPECT_FALSE(parse_model_reference(std::string(2049, 'a')));
@@ -119,7 +159,8 @@ TEST(Bedrock, ModelReferencesAreIdsOrArns) {
 
 TEST(CloudTrail, RequestsAreReadStrictly) {
   const auto query = parse_lookup_events(
-      R"({"LookupAttributes":[{"AttributeKey":"EventName","AttributeValue":"Converse"}],"StartTime":1.5,"EndTime":2,"MaxResults":3})", "1");
+      R"({"LookupAttributes":[{"AttributeKey":"EventName","AttributeValue":"Converse"}],"StartTime":1.5,"EndTime":2,"MaxResults":3})",
+      "1");
   ASSERT_TRUE(query);
   EXPECT_EQ(query->attribute_value, "Converse");
   EXPECT_EQ(query->max_results, 3u);
@@ -130,11 +171,13 @@ TEST(CloudTrail, RequestsAreReadStrictly) {
       {R"({"MaxResults":"3"})", ErrorCode::invalid_max_results},
       {R"({"StartTime":3,"EndTime":2})", ErrorCode::invalid_time_range},
       {R"({"StartTime":"now"})", ErrorCode::invalid_time_range},
-      {R"({"LookupAttributes":[{"AttributeKey":"Nothing","AttributeValue":"x"}]})", ErrorCode::invalid_lookup_attributes},
+      {R"({"LookupAttributes":[{"AttributeKey":"Nothing","AttributeValue":"x"}]})",
+       ErrorCode::invalid_lookup_attributes},
       {R"({"LookupAttributes":[{},{}]})", ErrorCode::invalid_lookup_attributes},
       {R"([])", ErrorCode::malformed_json},
       {R"({)", ErrorCode::malformed_json}};
-  for (const auto& [body, code] : bad) EXPECT_EQ(parse_lookup_events(body, "1").error().code, code) << body;
+  for (const auto& [body, code] : bad)
+    EXPECT_EQ(parse_lookup_events(body, "1").error().code, code) << body;
 }
 
 }  // namespace

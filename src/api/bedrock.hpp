@@ -1,5 +1,5 @@
-// Amazon Bedrock's control plane, the part that reads: inference profiles and foundation models, as one caller in one
-// Region sees them. Pure functions from the catalogue to JSON.
+// Amazon Bedrock's control plane, the part that reads: inference profiles and foundation models, as
+// one caller in one Region sees them. Pure functions from the catalogue to JSON.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html
 #pragma once
 
@@ -15,8 +15,8 @@ namespace tidegate::api {
 
 struct BedrockView {
   const catalog::Catalog& catalog;
-  const catalog::RegionId& region;    // the source: whose rows are shown
-  std::string_view account;           // of the caller: part of profile ARNs
+  const catalog::RegionId& region;  // the source: whose rows are shown
+  std::string_view account;         // of the caller: part of profile ARNs
   // True where this Region maps the model to a back-end, so that a bare model id runs here.
   std::function<bool(std::string_view model_id)> runs_here;
 };
@@ -28,12 +28,18 @@ Result<json::object> get_inference_profile(const BedrockView& view, std::string_
 Result<json::object> list_foundation_models(const BedrockView& view, const Parameters& query);
 Result<json::object> get_foundation_model(const BedrockView& view, std::string_view identifier);
 
-// What a caller wrote where a model is named: an id, or the ARN of a foundation model or inference profile.
+// What a caller wrote where a model is named: an id, or the ARN of a foundation model or inference
+// profile.
 struct ModelReference {
-  enum class Kind : std::uint8_t { id, foundation_model_arn, inference_profile_arn, application_profile_arn } kind = Kind::id;
-  std::string id;        // profile or model id
-  std::string region;    // of the ARN
-  std::string account;   // of the ARN
+  enum class Kind : std::uint8_t {
+    id,
+    foundation_model_arn,
+    inference_profile_arn,
+    application_profile_arn
+  } kind = Kind::id;
+  std::string id;       // profile or model id
+  std::string region;   // of the ARN
+  std::string account;  // of the ARN
 };
 // Errors: invalid_model_identifier (AWS's words).
 Result<ModelReference> parse_model_reference(std::string_view text);

@@ -9,15 +9,17 @@
 namespace tidegate::api {
 namespace {
 
-constexpr std::array<std::string_view, 8> attribute_keys{"EventId",      "EventName",   "ReadOnly",    "Username",
-                                                         "ResourceType", "ResourceName", "EventSource", "AccessKeyId"};
+constexpr std::array<std::string_view, 8> attribute_keys{
+    "EventId",      "EventName",    "ReadOnly",    "Username",
+    "ResourceType", "ResourceName", "EventSource", "AccessKeyId"};
 
 // awsJson1_1 timestamps are epoch seconds, as numbers.
 Result<std::optional<WallTime>> epoch_member(const json::object& request, std::string_view name) {
   if (!json::find(request, name)) return std::nullopt;
   const auto seconds = json::find_number(request, name);
   if (!seconds || !std::isfinite(*seconds) || std::fabs(*seconds) > 1e11) {
-    return fail(ErrorCode::invalid_time_range, std::string(name) + " must be a time in epoch seconds.");
+    return fail(ErrorCode::invalid_time_range,
+                std::string(name) + " must be a time in epoch seconds.");
   }
   return WallTime(std::chrono::microseconds(static_cast<std::int64_t>(*seconds * 1e6)));
 }
@@ -33,8 +35,9 @@ json::array resources_of(const json::object& record) {
   const auto model = parameters ? json::find_string(*parameters, "modelId") : std::nullopt;
   if (model) {
     out.push_back(json::object{
-        {"ResourceType", model->contains("inference-profile") || !model->starts_with("arn:") ? "AWS::Bedrock::InferenceProfile"
-                                                                                            : "AWS::Bedrock::FoundationModel"},
+        {"ResourceType", model->contains("inference-profile") || !model->starts_with("arn:")
+                             ? "AWS::Bedrock::InferenceProfile"
+                             : "AWS::Bedrock::FoundationModel"},
         {"ResourceName", *model}});
   }
   return out;
@@ -59,7 +62,8 @@ Result<audit::EventQuery> parse_lookup_events(std::string_view body, std::string
       const auto value = attribute ? json::find_string(*attribute, "AttributeValue") : std::nullopt;
       if (!key || !value || std::ranges::find(attribute_keys, *key) == attribute_keys.end()) {
         return fail(ErrorCode::invalid_lookup_attributes,
-                    "A lookup attribute has an AttributeKey (EventId, EventName, ReadOnly, Username, ResourceType, "
+                    "A lookup attribute has an AttributeKey (EventId, EventName, ReadOnly, "
+                    "Username, ResourceType, "
                     "ResourceName, EventSource or AccessKeyId) and an AttributeValue.");
       }
       query.attribute_key = *key;
@@ -78,7 +82,8 @@ Result<audit::EventQuery> parse_lookup_events(std::string_view body, std::string
     }
     query.max_results = static_cast<std::size_t>(*max);
   }
-  if (json::find(*request, "NextToken")) query.next_token = json::find_string(*request, "NextToken").value_or("?");
+  if (json::find(*request, "NextToken"))
+    query.next_token = json::find_string(*request, "NextToken").value_or("?");
   return query;
 }
 
@@ -89,13 +94,14 @@ json::object lookup_events_answer(const audit::EventPage& page) {
     const auto text = [&](const json::object& o, std::string_view name) {
       return std::string(json::find_string(o, name).value_or(""));
     };
-    json::object event{{"EventId", text(record, "eventID")},
-                       {"EventName", text(record, "eventName")},
-                       {"ReadOnly", json::find_bool(record, "readOnly").value_or(false) ? "true" : "false"},
-                       {"EventTime", epoch_seconds(text(record, "eventTime"))},
-                       {"EventSource", text(record, "eventSource")},
-                       {"Resources", resources_of(record)},
-                       {"CloudTrailEvent", json::serialize(record)}};
+    json::object event{
+        {"EventId", text(record, "eventID")},
+        {"EventName", text(record, "eventName")},
+        {"ReadOnly", json::find_bool(record, "readOnly").value_or(false) ? "true" : "false"},
+        {"EventTime", epoch_seconds(text(record, "eventTime"))},
+        {"EventSource", text(record, "eventSource")},
+        {"Resources", resources_of(record)},
+        {"CloudTrailEvent", json::serialize(record)}};
     if (identity) {
       event["AccessKeyId"] = text(*identity, "accessKeyId");
       event["Username"] = text(*identity, "userName");

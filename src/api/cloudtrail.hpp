@@ -9,7 +9,8 @@
 
 namespace tidegate::api {
 
-// Errors: malformed_json, invalid_lookup_attributes, invalid_time_range, invalid_max_results, invalid_next_token.
+// Errors: malformed_json, invalid_lookup_attributes, invalid_time_range, invalid_max_results,
+// invalid_next_token.
 Result<audit::EventQuery> parse_lookup_events(std::string_view body, std::string_view account);
 json::object lookup_events_answer(const audit::EventPage& page);
 

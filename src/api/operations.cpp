@@ -26,7 +26,8 @@ OperationId offered(std::string_view name) {
 const std::vector<Operation>& all_operations() {
   static const std::vector<Operation> operations = [] {
     std::vector<Operation> all{
-#define OPERATION(service, name, method, path) {offered(name), Service::service, name, method, path},
+#define OPERATION(service, name, method, path) \
+  {offered(name), Service::service, name, method, path},
 #include "api/known_operations.inc"
 #undef OPERATION
     };
@@ -52,9 +53,10 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-// Matches the raw path segment by segment, so that an encoded slash stays inside its segment; decodes once afterwards.
-bool matches(const Operation& operation, std::string_view method, const std::vector<std::string_view>& path,
-             Match& match) {
+// Matches the raw path segment by segment, so that an encoded slash stays inside its segment;
+// decodes once afterwards.
+bool matches(const Operation& operation, std::string_view method,
+             const std::vector<std::string_view>& path, Match& match) {
   if (operation.method != method) return false;
   const auto pattern = split(operation.path, '/');
   if (pattern.size() != path.size()) return false;
@@ -76,7 +78,9 @@ Error unknown_operation(std::string_view what) {
   return {.code = ErrorCode::unknown_operation,
           .origin = Origin::client,
           .message = "",
-          .mend = std::string(what) + " names no operation of Amazon Bedrock, CloudTrail or STS; check the endpoint and the path.",
+          .mend = std::string(what) +
+                  " names no operation of Amazon Bedrock, CloudTrail or STS; check the endpoint "
+                  "and the path.",
           .why = {}};
 }
 
@@ -85,9 +89,12 @@ Error unknown_operation(std::string_view what) {
 aws::Protocol Operation::protocol() const {
   switch (service) {
     case Service::bedrock_runtime:
-    case Service::bedrock: return aws::Protocol::rest_json;
-    case Service::cloudtrail: return aws::Protocol::json_1_1;
-    case Service::sts: return aws::Protocol::query;
+    case Service::bedrock:
+      return aws::Protocol::rest_json;
+    case Service::cloudtrail:
+      return aws::Protocol::json_1_1;
+    case Service::sts:
+      return aws::Protocol::query;
   }
   return aws::Protocol::rest_json;
 }
@@ -95,9 +102,12 @@ aws::Protocol Operation::protocol() const {
 std::string_view Operation::signing_name() const {
   switch (service) {
     case Service::bedrock_runtime:
-    case Service::bedrock: return "bedrock";
-    case Service::cloudtrail: return "cloudtrail";
-    case Service::sts: return "sts";
+    case Service::bedrock:
+      return "bedrock";
+    case Service::cloudtrail:
+      return "cloudtrail";
+    case Service::sts:
+      return "sts";
   }
   return "bedrock";
 }
@@ -105,9 +115,12 @@ std::string_view Operation::signing_name() const {
 std::string_view Operation::event_source() const {
   switch (service) {
     case Service::bedrock_runtime:
-    case Service::bedrock: return "bedrock.amazonaws.com";
-    case Service::cloudtrail: return "cloudtrail.amazonaws.com";
-    case Service::sts: return "sts.amazonaws.com";
+    case Service::bedrock:
+      return "bedrock.amazonaws.com";
+    case Service::cloudtrail:
+      return "cloudtrail.amazonaws.com";
+    case Service::sts:
+      return "sts.amazonaws.com";
   }
   return "bedrock.amazonaws.com";
 }
@@ -115,15 +128,24 @@ std::string_view Operation::event_source() const {
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
 std::string_view Operation::iam_action() const {
   switch (id) {
-    case OperationId::converse: return "bedrock:InvokeModel";
-    case OperationId::converse_stream: return "bedrock:InvokeModelWithResponseStream";
-    case OperationId::list_inference_profiles: return "bedrock:ListInferenceProfiles";
-    case OperationId::get_inference_profile: return "bedrock:GetInferenceProfile";
-    case OperationId::list_foundation_models: return "bedrock:ListFoundationModels";
-    case OperationId::get_foundation_model: return "bedrock:GetFoundationModel";
-    case OperationId::lookup_events: return "cloudtrail:LookupEvents";
-    case OperationId::get_caller_identity: return "sts:GetCallerIdentity";
-    case OperationId::not_offered: return "";
+    case OperationId::converse:
+      return "bedrock:InvokeModel";
+    case OperationId::converse_stream:
+      return "bedrock:InvokeModelWithResponseStream";
+    case OperationId::list_inference_profiles:
+      return "bedrock:ListInferenceProfiles";
+    case OperationId::get_inference_profile:
+      return "bedrock:GetInferenceProfile";
+    case OperationId::list_foundation_models:
+      return "bedrock:ListFoundationModels";
+    case OperationId::get_foundation_model:
+      return "bedrock:GetFoundationModel";
+    case OperationId::lookup_events:
+      return "cloudtrail:LookupEvents";
+    case OperationId::get_caller_identity:
+      return "sts:GetCallerIdentity";
+    case OperationId::not_offered:
+      return "";
   }
   return "";
 }
@@ -132,14 +154,17 @@ Result<HeadMatch> match_head(const http::RequestHead& head) {
   HeadMatch out;
   if (head.path() == "/" && head.method == "POST") {
     if (const auto target = head.headers.get("x-amz-target")) {
-      // botocore sends "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", JS and Go
-      // "CloudTrail_20131101.LookupEvents": the last two parts say it.
+      // botocore sends "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", JS
+      // and Go "CloudTrail_20131101.LookupEvents": the last two parts say it.
       const auto parts = split(*target, '.');
       out.protocol = aws::Protocol::json_1_1;
       out.signing_name = "cloudtrail";
-      const bool is_cloudtrail = parts.size() >= 2 && parts[parts.size() - 2] == "CloudTrail_20131101";
-      const Operation* operation = is_cloudtrail ? by_name(Service::cloudtrail, parts.back()) : nullptr;
-      if (!operation) return fail(unknown_operation("X-Amz-Target " + std::string(target->substr(0, 200))));
+      const bool is_cloudtrail =
+          parts.size() >= 2 && parts[parts.size() - 2] == "CloudTrail_20131101";
+      const Operation* operation =
+          is_cloudtrail ? by_name(Service::cloudtrail, parts.back()) : nullptr;
+      if (!operation)
+        return fail(unknown_operation("X-Amz-Target " + std::string(target->substr(0, 200))));
       out.match.operation = operation;
       return out;
     }
@@ -150,7 +175,9 @@ Result<HeadMatch> match_head(const http::RequestHead& head) {
   }
   const auto path = split(head.path(), '/');
   for (const Operation& operation : all_operations()) {
-    if (operation.protocol() == aws::Protocol::rest_json && matches(operation, head.method, path, out.match)) return out;
+    if (operation.protocol() == aws::Protocol::rest_json &&
+        matches(operation, head.method, path, out.match))
+      return out;
   }
   return fail(unknown_operation(head.method + " " + std::string(head.path().substr(0, 200))));
 }
@@ -158,10 +185,12 @@ Result<HeadMatch> match_head(const http::RequestHead& head) {
 Result<Match> match_query(std::string_view form_body) {
   TRY(const Parameters parameters, parse_form(form_body));
   const auto action = parameters.find("Action");
-  const Operation* operation = action == parameters.end() ? nullptr : by_name(Service::sts, action->second);
+  const Operation* operation =
+      action == parameters.end() ? nullptr : by_name(Service::sts, action->second);
   if (!operation) {
-    return fail(unknown_operation(action == parameters.end() ? "A form without Action"
-                                                             : "Action " + action->second.substr(0, 100)));
+    return fail(unknown_operation(action == parameters.end()
+                                      ? "A form without Action"
+                                      : "Action " + action->second.substr(0, 100)));
   }
   return Match{operation, {}};
 }
@@ -180,12 +209,14 @@ Result<Parameters> parse_form(std::string_view text) {
   for (const std::string_view pair : split(text, '&')) {
     const auto equals = pair.find('=');
     std::string name(pair.substr(0, equals));
-    std::string value(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+    std::string value(equals == std::string_view::npos ? std::string_view{}
+                                                       : pair.substr(equals + 1));
     for (std::string* part : {&name, &value}) {
       std::ranges::replace(*part, '+', ' ');
       auto decoded = aws::percent_decode(*part);
       if (!decoded || !is_valid_utf8(*decoded)) {
-        return fail(ErrorCode::validation, "The request's parameters are not valid percent-encoded UTF-8.");
+        return fail(ErrorCode::validation,
+                    "The request's parameters are not valid percent-encoded UTF-8.");
       }
       *part = *std::move(decoded);
     }

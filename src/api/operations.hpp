@@ -1,5 +1,5 @@
-// Which operation does a request name? One port answers for several services: REST paths (Bedrock), X-Amz-Target
-// (CloudTrail), and Action=... forms (STS).
+// Which operation does a request name? One port answers for several services: REST paths (Bedrock),
+// X-Amz-Target (CloudTrail), and Action=... forms (STS).
 #pragma once
 
 #include <map>
@@ -34,20 +34,22 @@ struct Operation {
   std::string_view method, path;  // "/model/{modelId}/converse"
 
   aws::Protocol protocol() const;
-  std::string_view signing_name() const;   // "bedrock": the service in the credential scope
-  std::string_view event_source() const;   // "bedrock.amazonaws.com"
-  std::string_view iam_action() const;     // "bedrock:InvokeModel"
-  bool is_invocation() const { return id == OperationId::converse || id == OperationId::converse_stream; }
+  std::string_view signing_name() const;  // "bedrock": the service in the credential scope
+  std::string_view event_source() const;  // "bedrock.amazonaws.com"
+  std::string_view iam_action() const;    // "bedrock:InvokeModel"
+  bool is_invocation() const {
+    return id == OperationId::converse || id == OperationId::converse_stream;
+  }
   bool read_only() const { return !is_invocation(); }
 };
 
 struct Match {
   const Operation* operation;
-  std::map<std::string, std::string, std::less<>> path_parameters;   // decoded once
+  std::map<std::string, std::string, std::less<>> path_parameters;  // decoded once
 };
 
-// A request by its head. For STS the operation is in the body: `operation_is_in_body` is set instead, and
-// match_query() decides. Errors: unknown_operation.
+// A request by its head. For STS the operation is in the body: `operation_is_in_body` is set
+// instead, and match_query() decides. Errors: unknown_operation.
 struct HeadMatch {
   Match match{};
   bool operation_is_in_body = false;

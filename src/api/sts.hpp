@@ -9,6 +9,7 @@
 
 namespace tidegate::api {
 
-std::string get_caller_identity_answer(const identity::Principal& principal, std::string_view request_id);   // XML
+std::string get_caller_identity_answer(const identity::Principal& principal,
+                                       std::string_view request_id);  // XML
 
 }  // namespace tidegate::api

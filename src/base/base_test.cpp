@@ -9,7 +9,8 @@ namespace tidegate {
 namespace {
 
 TEST(Bytes, DigestsAgreeWithPublishedVectors) {
-  EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(to_hex(sha256("abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   // RFC 4231, test cases 2 and 6
   EXPECT_EQ(to_hex(hmac_sha256("Jefe", "what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
@@ -45,8 +46,8 @@ TEST(Bytes, Utf8IsRfc3629) {
 
 TEST(Json, RefusesWhatTwoReadersCouldReadDifferently) {
   EXPECT_TRUE(json::parse(R"({"a":{"b":":"},"c":["x:y"]})"));
-  for (const char* bad : {R"({"a":1,"a":2})", R"({"x":{"a":1,"\u0061":2}})", R"({"a":1} x)", R"({"a":)", "{'a':1}",
-                          "[1,]", "\"\xff\"", "NaN", ""}) {
+  for (const char* bad : {R"({"a":1,"a":2})", R"({"x":{"a":1,"\u0061":2}})", R"({"a":1} x)",
+                          R"({"a":)", "{'a':1}", "[1,]", "\"\xff\"", "NaN", ""}) {
     const auto result = json::parse(bad);
     ASSERT_FALSE(result) << bad;
     EXPECT_EQ(result.error().code, ErrorCode::malformed_json);
@@ -55,13 +56,16 @@ TEST(Json, RefusesWhatTwoReadersCouldReadDifferently) {
 }
 
 TEST(Json, CanonicalFormIsRfc8785) {
-  const auto v = json::parse(R"({"b":[1.0,1e30,4.5,2e-3,1e-27,0.000001],"a":"\u20ac\n\u000f","\ufb33":1,"\ud83d\ude00":2})");
+  const auto v = json::parse(
+      R"({"b":[1.0,1e30,4.5,2e-3,1e-27,0.000001],"a":"\u20ac\n\u000f","\ufb33":1,"\ud83d\ude00":2})");
   ASSERT_TRUE(v);
   EXPECT_EQ(json::canonical(*v),
-            "{\"a\":\"\xe2\x82\xac\\n\\u000f\",\"b\":[1,1e+30,4.5,0.002,1e-27,0.000001],\"\xf0\x9f\x98\x80\":2,\"\xef\xac\xb3\":1}");
+            "{\"a\":\"\xe2\x82\xac\\n\\u000f\",\"b\":[1,1e+30,4.5,0.002,1e-27,0.000001],"
+            "\"\xf0\x9f\x98\x80\":2,\"\xef\xac\xb3\":1}");
 }
 
-Task<void> record_wake(Event& event, MonoTime deadline, Cancellation* cancellation, std::vector<Wake>& out) {
+Task<void> record_wake(Event& event, MonoTime deadline, Cancellation* cancellation,
+                       std::vector<Wake>& out) {
   out.push_back(co_await event.wait_until(deadline, cancellation));
 }
 

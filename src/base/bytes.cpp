@@ -92,10 +92,12 @@ Sha256 Sha256Hasher::finish() {
   EVP_DigestFinal_ex(context_.get(), out.data(), nullptr);
   return out;
 }
-void Sha256Hasher::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+void Sha256Hasher::Free::operator()(evp_md_ctx_st* context) const {
+  EVP_MD_CTX_free(context);
+}
 
-// RFC 2104, on the one-shot digest: OpenSSL 3's HMAC() looks its algorithm up at each call, which costs more than the
-// digests of a SigV4 key derivation together.
+// RFC 2104, on the one-shot digest: OpenSSL 3's HMAC() looks its algorithm up at each call, which
+// costs more than the digests of a SigV4 key derivation together.
 Sha256 hmac_sha256(std::string_view key, std::string_view data) {
   std::array<std::uint8_t, 64> inner{};
   if (key.size() > inner.size()) {
@@ -167,9 +169,8 @@ bool constant_time_equal(std::string_view a, std::string_view b) {
 
 bool iequals_ascii(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) {
-           return lower(x) == lower(y);
-         });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string to_lower_ascii(std::string_view text) {

@@ -1,4 +1,5 @@
-// Bytes, digests and their text forms. Byte strings are std::string (owned) and std::string_view (borrowed).
+// Bytes, digests and their text forms. Byte strings are std::string (owned) and std::string_view
+// (borrowed).
 #pragma once
 
 #include <array>
@@ -36,7 +37,9 @@ class Sha256Hasher {
 
 // Lower-case hexadecimal.
 std::string to_hex(std::string_view bytes);
-inline std::string to_hex(const Sha256& digest) { return to_hex(view(digest)); }
+inline std::string to_hex(const Sha256& digest) {
+  return to_hex(view(digest));
+}
 std::optional<std::string> from_hex(std::string_view text);
 
 // RFC 4648: with padding (section 4), and URL-safe without padding (section 5).

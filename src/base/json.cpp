@@ -15,15 +15,16 @@ namespace tidegate::json {
 namespace {
 
 void canonical_number(std::string& out, double d) {
-  // ECMAScript's Number::toString: the shortest digits that round-trip; plain notation for 1e-7 < |d| < 1e21.
+  // ECMAScript's Number::toString: the shortest digits that round-trip; plain notation for 1e-7 <
+  // |d| < 1e21.
   if (d == 0) {
     out += '0';
     return;
   }
   char buffer[32];
   const double magnitude = std::fabs(d);
-  const auto format =
-      magnitude >= 1e21 || magnitude < 1e-6 ? std::chars_format::scientific : std::chars_format::fixed;
+  const auto format = magnitude >= 1e21 || magnitude < 1e-6 ? std::chars_format::scientific
+                                                            : std::chars_format::fixed;
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, d, format).ptr;
   std::string text(buffer, end);
   if (format == std::chars_format::scientific) {
@@ -38,21 +39,36 @@ void canonical_number(std::string& out, double d) {
 
 // UTF-16 order differs from UTF-8 order only where a surrogate pair meets U+E000..U+FFFF.
 bool utf16_less(std::string_view a, std::string_view b) {
-  const auto rank = [](unsigned char c) { return c >= 0xf0 ? 0xed : c >= 0xee ? c + 0x10 : static_cast<int>(c); };
+  const auto rank = [](unsigned char c) {
+    return c >= 0xf0 ? 0xed : c >= 0xee ? c + 0x10 : static_cast<int>(c);
+  };
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (a[i] != b[i]) return rank(static_cast<unsigned char>(a[i])) < rank(static_cast<unsigned char>(b[i]));
+    if (a[i] != b[i])
+      return rank(static_cast<unsigned char>(a[i])) < rank(static_cast<unsigned char>(b[i]));
   }
   return a.size() < b.size();
 }
 
 void append_canonical(std::string& out, const value& v) {
   switch (v.kind()) {
-    case boost::json::kind::null: out += "null"; return;
-    case boost::json::kind::bool_: out += v.get_bool() ? "true" : "false"; return;
-    case boost::json::kind::int64: out += std::to_string(v.get_int64()); return;
-    case boost::json::kind::uint64: out += std::to_string(v.get_uint64()); return;
-    case boost::json::kind::double_: canonical_number(out, v.get_double()); return;
-    case boost::json::kind::string: append_quoted(out, v.get_string()); return;
+    case boost::json::kind::null:
+      out += "null";
+      return;
+    case boost::json::kind::bool_:
+      out += v.get_bool() ? "true" : "false";
+      return;
+    case boost::json::kind::int64:
+      out += std::to_string(v.get_int64());
+      return;
+    case boost::json::kind::uint64:
+      out += std::to_string(v.get_uint64());
+      return;
+    case boost::json::kind::double_:
+      canonical_number(out, v.get_double());
+      return;
+    case boost::json::kind::string:
+      append_quoted(out, v.get_string());
+      return;
     case boost::json::kind::array: {
       out += '[';
       bool first = true;
@@ -66,7 +82,8 @@ void append_canonical(std::string& out, const value& v) {
     case boost::json::kind::object: {
       std::vector<const boost::json::key_value_pair*> members;
       for (const auto& member : v.get_object()) members.push_back(&member);
-      std::ranges::sort(members, [](const auto* a, const auto* b) { return utf16_less(a->key(), b->key()); });
+      std::ranges::sort(
+          members, [](const auto* a, const auto* b) { return utf16_less(a->key(), b->key()); });
       out += '{';
       bool first = true;
       for (const auto* member : members) {
@@ -102,7 +119,8 @@ struct KeyChecker {
     auto keys = std::move(open.back());
     open.pop_back();
     std::ranges::sort(keys);
-    if (const auto found = std::ranges::adjacent_find(keys); found != keys.end()) duplicate = *found;
+    if (const auto found = std::ranges::adjacent_find(keys); found != keys.end())
+      duplicate = *found;
     return true;
   }
   bool on_array_begin(ec&) { return true; }
@@ -128,8 +146,9 @@ struct KeyChecker {
   bool on_comment(boost::json::string_view, ec&) { return true; }
 };
 
-// Boost.JSON keeps the last of two equal keys; here they are an error, because two readers could choose differently.
-// The test is cheap: a document with fewer members than colons outside its strings had one dropped.
+// Boost.JSON keeps the last of two equal keys; here they are an error, because two readers could
+// choose differently. The test is cheap: a document with fewer members than colons outside its
+// strings had one dropped.
 std::size_t colons_outside_strings(std::string_view text) {
   std::size_t count = 0;
   bool in_string = false;
@@ -177,19 +196,24 @@ Result<value> parse(std::string_view text) {
   options.max_depth = limits::json_depth_max;
   boost::json::parser parser({}, options);
   boost::system::error_code ec;
-  const std::size_t used = parser.write(text.data(), text.size(), ec);  // all of it, and nothing after it
+  const std::size_t used =
+      parser.write(text.data(), text.size(), ec);  // all of it, and nothing after it
   if (ec) {
-    return fail(ErrorCode::malformed_json, fmt::format("the JSON document is not valid at byte {}: {}", used, ec.message()));
+    return fail(ErrorCode::malformed_json,
+                fmt::format("the JSON document is not valid at byte {}: {}", used, ec.message()));
   }
   value out = parser.release();
   if (colons_outside_strings(text) != members_in(out)) {
     return fail(ErrorCode::malformed_json,
-                fmt::format("the JSON document has the member \"{}\" twice in one object", first_duplicate(text)));
+                fmt::format("the JSON document has the member \"{}\" twice in one object",
+                            first_duplicate(text)));
   }
   return out;
 }
 
-std::string serialize(const value& v) { return boost::json::serialize(v); }
+std::string serialize(const value& v) {
+  return boost::json::serialize(v);
+}
 
 std::string canonical(const value& v) {
   std::string out;
@@ -206,14 +230,29 @@ void append_quoted(std::string& out, std::string_view text) {
     out.append(text, start, i - start);
     start = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     }
   }
   out.append(text, start, text.size() - start);

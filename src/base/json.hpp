@@ -1,5 +1,6 @@
-// JSON: Boost.JSON with our limits (depth, no duplicate keys, strict UTF-8, nothing after the value), readers that name
-// the member they wanted, and the canonical form of RFC 8785 for what is hashed or signed.
+// JSON: Boost.JSON with our limits (depth, no duplicate keys, strict UTF-8, nothing after the
+// value), readers that name the member they wanted, and the canonical form of RFC 8785 for what is
+// hashed or signed.
 #pragma once
 
 #include <boost/json.hpp>
@@ -20,7 +21,8 @@ Result<value> parse(std::string_view text);
 
 std::string serialize(const value& v);
 
-// RFC 8785 (JSON Canonicalization Scheme): members sorted by UTF-16 code units, shortest numbers, no white space.
+// RFC 8785 (JSON Canonicalization Scheme): members sorted by UTF-16 code units, shortest numbers,
+// no white space.
 std::string canonical(const value& v);
 
 // Appends `text` as a JSON string, quotes included.

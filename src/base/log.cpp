@@ -14,10 +14,14 @@ std::string region_;
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -58,7 +62,8 @@ void write(Level level, std::string_view event, std::initializer_list<Field> fie
   if (!logger().should_log(to_spdlog(level))) return;
   std::string line;
   if (format_ == Format::json) {
-    const auto now = std::chrono::system_clock::now();  // lint: allow wall clock (log lines are not decisions)
+    const auto now =
+        std::chrono::system_clock::now();  // lint: allow wall clock (log lines are not decisions)
     fmt::format_to(std::back_inserter(line), R"({{"time":{:.3f},"level":"{}","event":)",
                    std::chrono::duration<double>(now.time_since_epoch()).count(),
                    spdlog::level::to_string_view(to_spdlog(level)));

@@ -1,5 +1,6 @@
-// Structured logging: one JSON object a line (or one line of text), to standard error. Fields are names and scalars;
-// payloads (prompts, answers, keys) are never logged, and there is no verbosity at which they are.
+// Structured logging: one JSON object a line (or one line of text), to standard error. Fields are
+// names and scalars; payloads (prompts, answers, keys) are never logged, and there is no verbosity
+// at which they are.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// Loop: the event loop of one worker, as a port. Everything of a worker runs on its loop's thread; only post() may be
-// called from elsewhere. net/ implements it on sockets and real time, base/virtual_loop.hpp in virtual time.
+// Loop: the event loop of one worker, as a port. Everything of a worker runs on its loop's thread;
+// only post() may be called from elsewhere. net/ implements it on sockets and real time,
+// base/virtual_loop.hpp in virtual time.
 #pragma once
 
 #include <coroutine>
@@ -29,7 +30,8 @@ class Loop {
   MonoTime now() { return clock().mono(); }
 };
 
-// A request that work stop: the client has gone, or a deadline has passed. Belongs to one loop's thread.
+// A request that work stop: the client has gone, or a deadline has passed. Belongs to one loop's
+// thread.
 class Cancellation {
  public:
   Cancellation() = default;
@@ -64,7 +66,8 @@ class Cancellation {
     Callback& operator=(const Callback&) = delete;
     ~Callback() {
       if (!listed_) return;
-      // While request() walks the moved list, the iterator still points into it: blank it instead of erasing.
+      // While request() walks the moved list, the iterator still points into it: blank it instead
+      // of erasing.
       if (cancellation_->requested_) {
         *where_ = nullptr;
       } else {
@@ -91,7 +94,8 @@ class Cancellation {
 
 enum class Wake : std::uint8_t { signalled, timed_out, cancelled };
 
-// An auto-reset event with one waiter, on one loop's thread. A set() with nobody waiting is remembered once.
+// An auto-reset event with one waiter, on one loop's thread. A set() with nobody waiting is
+// remembered once.
 class Event {
  public:
   explicit Event(Loop& loop) : loop_(loop) {}

@@ -1,5 +1,5 @@
-// Precompiled for every module: the standard library's heavy headers and fmt, nothing of ours, so that touching our
-// own headers never rebuilds it.
+// Precompiled for every module: the standard library's heavy headers and fmt, nothing of ours, so
+// that touching our own headers never rebuilds it.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// Randomness behind a port: the operating system's in production, a seeded one in tests and simulations.
+// Randomness behind a port: the operating system's in production, a seeded one in tests and
+// simulations.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
-// Task<T>: a lazy coroutine. It starts when awaited (or spawned), resumes its awaiter by symmetric transfer, and knows
-// nothing of threads or of any I/O library: what suspends is a port (Loop, Exchange, Client), so the same code runs on
-// sockets and in virtual time. Coroutine parameters are taken by value; lambdas with captures are never coroutines.
+// Task<T>: a lazy coroutine. It starts when awaited (or spawned), resumes its awaiter by symmetric
+// transfer, and knows nothing of threads or of any I/O library: what suspends is a port (Loop,
+// Exchange, Client), so the same code runs on sockets and in virtual time. Coroutine parameters are
+// taken by value; lambdas with captures are never coroutines.
 #pragma once
 
 #include <coroutine>
@@ -103,13 +104,19 @@ struct Detached {
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() {}
-    void unhandled_exception() { std::terminate(); }  // a bug: tasks that are spawned report errors as values
+    void unhandled_exception() {
+      std::terminate();
+    }  // a bug: tasks that are spawned report errors as values
   };
 };
-inline Detached detach(Task<void> task) { co_await task; }
+inline Detached detach(Task<void> task) {
+  co_await task;
+}
 }  // namespace task_detail
 
 // Starts the task now, on this thread; it owns itself from here on.
-inline void spawn(Task<void> task) { task_detail::detach(std::move(task)); }
+inline void spawn(Task<void> task) {
+  task_detail::detach(std::move(task));
+}
 
 }  // namespace tidegate

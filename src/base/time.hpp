@@ -1,5 +1,6 @@
-// Time behind a port. Monotonic time is for durations, deadlines and timers; wall time is for what people and
-// signatures read. Nothing outside the adapters of this port may ask the operating system for the time.
+// Time behind a port. Monotonic time is for durations, deadlines and timers; wall time is for what
+// people and signatures read. Nothing outside the adapters of this port may ask the operating
+// system for the time.
 #pragma once
 
 #include <chrono>
@@ -28,7 +29,9 @@ class SystemClock final : public Clock {
   }
 };
 
-inline double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+inline double seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
 inline std::int64_t millis(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }

@@ -1,5 +1,6 @@
-// A loop in virtual time: one thread, any number of workers, nothing real. run_until() fires events in (time, order of
-// arrival), so the same seed gives the same run. Unit tests and the simulator drive whole Regions with it.
+// A loop in virtual time: one thread, any number of workers, nothing real. run_until() fires events
+// in (time, order of arrival), so the same seed gives the same run. Unit tests and the simulator
+// drive whole Regions with it.
 #pragma once
 
 #include <deque>

@@ -1,4 +1,5 @@
-// Documents: what changes while the gateway runs, through the admin API only. They are versioned and live in the store.
+// Documents: what changes while the gateway runs, through the admin API only. They are versioned
+// and live in the store.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +23,15 @@ struct Documents {
   std::vector<identity::AccessKey> keys;
 };
 
+// `changes` over `base`, by name, ARN and key id.
+Documents merge(Documents base, const Documents& changes);
+
 class DocumentStore {
  public:
   virtual ~DocumentStore() = default;
-  virtual Result<Documents> load() = 0;                       // errors: store_unavailable
-  // Adds or replaces by name, ARN and key id, in one transaction; returns everything at the new version.
+  virtual Result<Documents> load() = 0;  // errors: store_unavailable
+  // Adds or replaces by name, ARN and key id, in one transaction; returns everything at the new
+  // version.
   virtual Result<Documents> apply(const Documents& changes) = 0;
 };
 

@@ -1,4 +1,5 @@
-// What one Region's gateway is told by its configuration file (config/ reads it; docs/reference/configuration.md lists it).
+// What one Region's gateway is told by its configuration file (config/ reads it;
+// docs/reference/configuration.md lists it).
 #pragma once
 
 #include <string>
@@ -14,13 +15,13 @@
 namespace tidegate::gateway {
 
 struct Address {
-  std::string host;          // a literal address
+  std::string host;  // a literal address
   std::uint16_t port = 0;
 };
 
 struct TlsFiles {
-  std::string certificate;   // PEM, leaf first
-  std::string key;           // PEM, mode 0600
+  std::string certificate;  // PEM, leaf first
+  std::string key;          // PEM, mode 0600
   bool empty() const { return certificate.empty(); }
 };
 
@@ -28,15 +29,15 @@ enum class GlobalProfiles : std::uint8_t { off, on };
 
 struct RegionConfig {
   catalog::RegionId region{""};
-  std::string operator_domain;          // trust domains are REGION.OPERATOR_DOMAIN
+  std::string operator_domain;  // trust domains are REGION.OPERATOR_DOMAIN
   std::string node = "1";
-  std::string state_dir;                // audit/, documents.sqlite, admin.sock
-  Address api;                          // HTTP/1.1, h2c and TLS on one port
-  Address peer;                         // mTLS HTTP/2; port 0: no other Region may send here
-  std::string admin_socket;             // default: state_dir/admin.sock
-  TlsFiles api_tls;                     // empty: the public port speaks no TLS
+  std::string state_dir;     // audit/, documents.sqlite, admin.sock
+  Address api;               // HTTP/1.1, h2c and TLS on one port
+  Address peer;              // mTLS HTTP/2; port 0: no other Region may send here
+  std::string admin_socket;  // default: state_dir/admin.sock
+  TlsFiles api_tls;          // empty: the public port speaks no TLS
   TlsFiles peer_tls;
-  int workers = 0;                      // 0: one a core
+  int workers = 0;  // 0: one a core
   Duration capacity_wait = limits::capacity_wait;
   std::size_t requests_in_flight_max = limits::requests_in_flight_max;
   GlobalProfiles global_profiles = GlobalProfiles::off;

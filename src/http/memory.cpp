@@ -5,16 +5,30 @@
 namespace tidegate::http {
 namespace {
 
-Error gone() { return {.code = ErrorCode::cancelled, .origin = Origin::client, .message = "the connection is closed", .mend = {}, .why = {}}; }
+Error gone() {
+  return {.code = ErrorCode::cancelled,
+          .origin = Origin::client,
+          .message = "the connection is closed",
+          .mend = {},
+          .why = {}};
+}
 Error broken() {
-  return {.code = ErrorCode::peer_unavailable, .origin = Origin::peer, .retry = Retry::other_region,
-          .message = "the connection broke", .mend = {}, .why = {}};
+  return {.code = ErrorCode::peer_unavailable,
+          .origin = Origin::peer,
+          .retry = Retry::other_region,
+          .message = "the connection broke",
+          .mend = {},
+          .why = {}};
 }
 
 class MemoryClientExchange final : public ClientExchange {
  public:
-  MemoryClientExchange(std::shared_ptr<MemoryPipe> pipe, ClientTimeouts timeouts, Cancellation* cancellation)
-      : pipe_(std::move(pipe)), timeouts_(timeouts), cancellation_(cancellation), on_cancel_(cancellation, [pipe = pipe_.get()] {
+  MemoryClientExchange(std::shared_ptr<MemoryPipe> pipe, ClientTimeouts timeouts,
+                       Cancellation* cancellation)
+      : pipe_(std::move(pipe)),
+        timeouts_(timeouts),
+        cancellation_(cancellation),
+        on_cancel_(cancellation, [pipe = pipe_.get()] {
           pipe->client_gone = true;
           pipe->server_cancellation.request();
         }) {}
@@ -52,9 +66,12 @@ class MemoryClientExchange final : public ClientExchange {
  private:
   Task<Result<void>> wait(Event& event, Duration limit) {
     switch (co_await event.wait_until(pipe_->loop.now() + limit, cancellation_)) {
-      case Wake::signalled: co_return Result<void>{};
-      case Wake::cancelled: co_return fail(gone());
-      case Wake::timed_out: break;
+      case Wake::signalled:
+        co_return Result<void>{};
+      case Wake::cancelled:
+        co_return fail(gone());
+      case Wake::timed_out:
+        break;
     }
     Error error = broken();
     error.message = "no answer in time";
@@ -100,31 +117,34 @@ Task<Result<void>> MemoryExchange::write(std::string bytes) {
   if (pipe_->broken || pipe_->client_gone) co_return fail(gone());
   pipe_->buffered += bytes.size();
   // The bytes arrive after the one-way delay; order is kept, because timers fire in order.
-  pipe_->loop.call_at(pipe_->loop.now() + pipe_->delay, [pipe = pipe_, bytes = std::move(bytes)]() mutable {
-    if (pipe->broken) return;
-    pipe->data.push_back(std::move(bytes));
-    pipe->head_ready.set();
-    pipe->data_ready.set();
-  });
-  while (pipe_->buffered > limits::write_high_bytes && !pipe_->broken && !pipe_->client_gone) co_await pipe_->room.wait();
+  pipe_->loop.call_at(pipe_->loop.now() + pipe_->delay,
+                      [pipe = pipe_, bytes = std::move(bytes)]() mutable {
+                        if (pipe->broken) return;
+                        pipe->data.push_back(std::move(bytes));
+                        pipe->head_ready.set();
+                        pipe->data_ready.set();
+                      });
+  while (pipe_->buffered > limits::write_high_bytes && !pipe_->broken && !pipe_->client_gone)
+    co_await pipe_->room.wait();
   co_return Result<void>{};
 }
 
 Task<Result<void>> MemoryExchange::finish(std::string last, Headers trailers) {
   if (pipe_->broken || pipe_->client_gone) co_return fail(gone());
-  pipe_->loop.call_at(pipe_->loop.now() + pipe_->delay,
-                      [pipe = pipe_, last = std::move(last), trailers = std::move(trailers)]() mutable {
-                        if (pipe->broken) return;
-                        if (!last.empty()) pipe->data.push_back(std::move(last));
-                        pipe->trailers = std::move(trailers);
-                        pipe->finished = true;
-                        pipe->head_ready.set();
-                        pipe->data_ready.set();
-                      });
+  pipe_->loop.call_at(pipe_->loop.now() + pipe_->delay, [pipe = pipe_, last = std::move(last),
+                                                         trailers = std::move(trailers)]() mutable {
+    if (pipe->broken) return;
+    if (!last.empty()) pipe->data.push_back(std::move(last));
+    pipe->trailers = std::move(trailers);
+    pipe->finished = true;
+    pipe->head_ready.set();
+    pipe->data_ready.set();
+  });
   co_return Result<void>{};
 }
 
-Task<Result<std::unique_ptr<ClientExchange>>> MemoryChannel::send(ClientRequest request, ClientTimeouts timeouts,
+Task<Result<std::unique_ptr<ClientExchange>>> MemoryChannel::send(ClientRequest request,
+                                                                  ClientTimeouts timeouts,
                                                                   Cancellation* cancellation) {
   if (!usable_) {
     Error error = broken();

@@ -1,5 +1,6 @@
-// HTTP in memory: a client whose requests are served by a Handler on the same loop, without sockets or bytes on a wire.
-// Tests and simulations run whole Regions over it; latency and breakage are theirs to set.
+// HTTP in memory: a client whose requests are served by a Handler on the same loop, without sockets
+// or bytes on a wire. Tests and simulations run whole Regions over it; latency and breakage are
+// theirs to set.
 #pragma once
 
 #include <deque>
@@ -12,9 +13,10 @@ namespace tidegate::http {
 
 // One request on its way: both ends hold it.
 struct MemoryPipe {
-  MemoryPipe(Loop& loop, Duration delay) : loop(loop), delay(delay), head_ready(loop), data_ready(loop), room(loop) {}
+  MemoryPipe(Loop& loop, Duration delay)
+      : loop(loop), delay(delay), head_ready(loop), data_ready(loop), room(loop) {}
   Loop& loop;
-  Duration delay;              // one way
+  Duration delay;  // one way
   // client -> server
   RequestHead request;
   std::string body;
@@ -29,7 +31,7 @@ struct MemoryPipe {
   Headers trailers;
   bool begun = false, finished = false, broken = false, client_gone = false;
 
-  void break_both();           // the connection is cut
+  void break_both();  // the connection is cut
 };
 
 class MemoryExchange final : public Exchange {
@@ -52,8 +54,13 @@ class MemoryExchange final : public Exchange {
 class MemoryChannel final : public Channel {
  public:
   // `server_view` is what the handler sees of the connection, `client_view` what the caller does.
-  MemoryChannel(Loop& loop, Handler& handler, ConnectionInfo server_view, ConnectionInfo client_view, Duration delay)
-      : loop_(loop), handler_(handler), server_view_(std::move(server_view)), client_view_(std::move(client_view)), delay_(delay) {}
+  MemoryChannel(Loop& loop, Handler& handler, ConnectionInfo server_view,
+                ConnectionInfo client_view, Duration delay)
+      : loop_(loop),
+        handler_(handler),
+        server_view_(std::move(server_view)),
+        client_view_(std::move(client_view)),
+        delay_(delay) {}
   ~MemoryChannel() override { break_all(); }
   Task<Result<std::unique_ptr<ClientExchange>>> send(ClientRequest request, ClientTimeouts timeouts,
                                                      Cancellation* cancellation) override;

@@ -1,5 +1,5 @@
-// The heads of HTTP messages (RFC 9110). Header names compare without case and keep their order and repetitions,
-// because SigV4 signs exactly what was sent.
+// The heads of HTTP messages (RFC 9110). Header names compare without case and keep their order and
+// repetitions, because SigV4 signs exactly what was sent.
 #pragma once
 
 #include <optional>
@@ -20,7 +20,9 @@ class Headers {
  public:
   Headers() = default;
   Headers(std::initializer_list<Header> all) : all_(all) {}
-  void add(std::string name, std::string value) { all_.push_back({std::move(name), std::move(value)}); }
+  void add(std::string name, std::string value) {
+    all_.push_back({std::move(name), std::move(value)});
+  }
   // Replaces every header of that name by one.
   void set(std::string_view name, std::string value) {
     erase(name);
@@ -53,8 +55,9 @@ class Headers {
 
 enum class Version : std::uint8_t { http1_0, http1_1, http2 };
 
-// The target is raw, as it came: never decoded, never normalised (the signature covers these bytes). Over HTTP/2,
-// `authority` is the :authority pseudo-header and "host" may be absent from the headers.
+// The target is raw, as it came: never decoded, never normalised (the signature covers these
+// bytes). Over HTTP/2, `authority` is the :authority pseudo-header and "host" may be absent from
+// the headers.
 struct RequestHead {
   std::string method;
   std::string target;
@@ -65,7 +68,8 @@ struct RequestHead {
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
   std::string_view query() const {  // without the '?'; empty if there is none
     const auto mark = target.find('?');
-    return mark == std::string::npos ? std::string_view{} : std::string_view(target).substr(mark + 1);
+    return mark == std::string::npos ? std::string_view{}
+                                     : std::string_view(target).substr(mark + 1);
   }
 };
 

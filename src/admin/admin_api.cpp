@@ -1,0 +1,251 @@
+#include "admin/admin_api.hpp"
+
+#include <fmt/format.h>
+
+#include "api/operations.hpp"
+#include "gateway/background.hpp"
+
+namespace tidegate::admin {
+namespace {
+
+constexpr std::size_t service_events_max = 1'000;
+
+std::unexpected<Error> not_found(std::string what) {
+  return fail(ErrorCode::resource_not_found, std::move(what));
+}
+
+Task<Result<std::string>> whole_body(http::Exchange& exchange) {
+  std::string body;
+  for (;;) {
+    CO_TRY(std::string piece, co_await exchange.next_body());
+    if (piece.empty()) co_return body;
+    body += piece;
+  }
+}
+
+int status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::resource_not_found:
+    case ErrorCode::unknown_operation:
+      return 404;
+    case ErrorCode::store_unavailable:
+    case ErrorCode::audit_unavailable:
+      return 503;
+    case ErrorCode::access_denied:
+      return 403;
+    case ErrorCode::internal:
+      return 500;
+    default:
+      return 400;
+  }
+}
+
+json::array considered(const routing::Decision& decision) {
+  json::array out;
+  for (const auto& candidate : decision.considered) {
+    out.push_back(json::object{{"region", candidate.region.str()},
+                               {"verdict", std::string(routing::name_of(candidate.verdict))},
+                               {"free", candidate.free},
+                               {"rttMs", seconds(candidate.rtt) * 1000},
+                               {"reportAgeMs", millis(candidate.report_age)},
+                               {"sentence", candidate.sentence}});
+  }
+  return out;
+}
+
+}  // namespace
+
+Task<void> AdminApi::serve(http::Exchange& exchange) {
+  auto result = co_await answer(exchange);
+  http::ResponseHead head;
+  std::string body;
+  if (result) {
+    body = json::serialize(*result);
+  } else {
+    const Error& error = result.error();
+    head.status = status_of(error.code);
+    body = json::serialize(json::object{{"error", json::object{{"code", name_of(error.code)},
+                                                               {"message", error.message},
+                                                               {"mend", error.mend}}}});
+  }
+  head.headers.add("content-type", "application/json");
+  head.headers.add("content-length", std::to_string(body.size()));
+  if (co_await exchange.begin(std::move(head))) co_await exchange.finish(std::move(body));
+}
+
+Task<Result<json::value>> AdminApi::answer(http::Exchange& exchange) {
+  const http::RequestHead& head = exchange.head();
+  const std::string_view path = head.path();
+  constexpr std::string_view requests = "/v1/requests/";
+  if (head.method == "GET" && path == "/v1/status") co_return status();
+  if (head.method == "GET" && path == "/v1/route") co_return route(head.query());
+  if (head.method == "GET" && path == "/v1/documents") co_return documents();
+  if (head.method == "POST" && path == "/v1/documents") co_return co_await apply(exchange);
+  if (head.method == "GET" && path.starts_with(requests)) {
+    const std::string id(path.substr(requests.size()));
+    CO_TRY(auto record, co_await offload(worker_.loop(), region_.background(),
+                                         [&] { return region_.log().find(id); }));
+    if (!record)
+      co_return not_found(
+          fmt::format("{} has no record of request {}", region_.config().region.str(), id));
+    co_return json::value(*std::move(record));
+  }
+  if (head.method == "GET" && path == "/v1/service-events") {
+    CO_TRY(auto events, co_await offload(worker_.loop(), region_.background(), [&] {
+             return region_.log().service_events(std::nullopt, service_events_max);
+           }));
+    json::array list;
+    for (auto& event : events) list.push_back(std::move(event));
+    co_return json::value(json::object{{"events", std::move(list)}});
+  }
+  co_return fail(ErrorCode::unknown_operation,
+                 fmt::format("{} {} is not part of the admin API", head.method, path));
+}
+
+json::object AdminApi::peer_status(const peer::PeerConfig& peer) const {
+  json::array models;
+  json::object out{{"region", peer.region.str()}};
+  bool dialled = false;
+  for (const auto& destination : region_.destinations_to_dial())
+    dialled |= destination.region == peer.region;
+  out["dialled"] = dialled;
+  out["link"] = worker_.links().channel(peer.region) ? "up" : dialled ? "down" : "none";
+  out["rttMs"] = seconds(worker_.links().rtt(peer.region)) * 1000;
+  for (const auto& [model_id, entry] : region_.models().entries()) {
+    const auto signals = worker_.signals(peer.region, model_id);
+    out["reportAgeMs"] = millis(signals.report_age);
+    models.push_back(json::object{{"modelId", model_id},
+                                  {"ready", signals.ready},
+                                  {"slots", signals.slots},
+                                  {"busy", signals.busy},
+                                  {"waiting", signals.waiting}});
+  }
+  out["models"] = std::move(models);
+  return out;
+}
+
+json::object AdminApi::status() const {
+  json::array backends;
+  for (const auto& backend : region_.models().backends()) {
+    backends.push_back(json::object{{"name", backend->config().name},
+                                    {"healthy", backend->healthy()},
+                                    {"busy", backend->busy()},
+                                    {"slots", backend->config().slots}});
+  }
+  json::array models;
+  for (const auto& [id, entry] : region_.models().entries()) {
+    models.push_back(json::object{
+        {"modelId", id}, {"name", entry.config.name}, {"backend", entry.config.backend}});
+  }
+  json::array peers;
+  for (const auto& peer : region_.config().peers) peers.push_back(peer_status(peer));
+  const auto audit = region_.log().health();
+  return {{"region", region_.config().region.str()},
+          {"status", region_.draining()    ? "draining"
+                     : region_.can_serve() ? "ready"
+                                           : "unavailable"},
+          {"workers", region_.workers().size()},
+          {"documentsVersion", region_.snapshot()->version},
+          {"catalogDigest", region_.snapshot()->catalog->digest()},
+          {"globalProfiles",
+           region_.config().global_profiles == gateway::GlobalProfiles::on ? "on" : "off"},
+          {"inFlight", region_.in_flight().load()},
+          {"waiting", region_.waiting().load()},
+          {"backends", std::move(backends)},
+          {"models", std::move(models)},
+          {"peers", std::move(peers)},
+          {"audit", json::object{{"writable", audit.writable},
+                                 {"entries", audit.entries},
+                                 {"unsynced", audit.unsynced},
+                                 {"lagMs", millis(audit.oldest_unsynced)},
+                                 {"lastError", audit.last_error}}}};
+}
+
+Result<json::value> AdminApi::route(std::string_view query) const {
+  TRY(const api::Parameters parameters, api::parse_form(query));
+  const auto profile = parameters.find("profile");
+  if (profile == parameters.end())
+    return fail(ErrorCode::validation, "the parameter \"profile\" is missing");
+  const auto snapshot = region_.snapshot();
+  const identity::PrincipalRecord* principal = nullptr;
+  if (const auto arn = parameters.find("principal"); arn != parameters.end()) {
+    principal = snapshot->keys.principal(arn->second);
+    if (!principal) return not_found(fmt::format("there is no principal {}", arn->second));
+  }
+  TRY(const gateway::Target target,
+      worker_.pipeline().resolve(profile->second, principal ? principal->account : "000000000000",
+                                 *snapshot));
+  const auto decision = routing::choose(
+      *target.row, [&](const catalog::RegionId& r) { return worker_.signals(r, target.model_id); },
+      {.model_id = target.model_id, .tried = {}}, worker_.rng());
+  json::array row;
+  for (const auto& destination : target.row->destinations())
+    row.push_back(json::value(destination.region().str()));
+  json::object out{
+      {"profile", profile->second},
+      {"source", region_.config().region.str()},
+      {"modelId", target.model_id},
+      {"version", target.row->version()},
+      {"rowHash", target.row->hash()},
+      {"row", std::move(row)},
+      {"destination", decision.destination ? json::value(decision.destination->region().str())
+                                           : json::value(nullptr)},
+      {"reason", std::string(routing::name_of(decision.reason))},
+      {"considered", considered(decision)}};
+  if (const auto* entry = region_.models().find(target.model_id))
+    out["modelName"] = entry->config.name;
+  if (principal) {
+    const api::Operation converse{.id = api::OperationId::converse,
+                                  .service = api::Service::bedrock_runtime,
+                                  .name = "Converse",
+                                  .method = {},
+                                  .path = {}};
+    const auto checks = worker_.pipeline().check(target, converse, *principal, *snapshot);
+    json::array list;
+    for (const auto& check : *checks) {
+      list.push_back(json::object{{"resource", check.request.resource},
+                                  {"requestedRegion", check.request.requested_region},
+                                  {"allowed", check.decision.allowed()},
+                                  {"policy", check.decision.policy},
+                                  {"statement", check.decision.statement}});
+    }
+    out["policyChecks"] = std::move(list);
+  }
+  return json::value(std::move(out));
+}
+
+json::object AdminApi::documents() const {
+  const auto snapshot = region_.snapshot();
+  json::array policies;
+  for (const auto& [name, document] : snapshot->policies) {
+    policies.push_back(json::object{{"name", name}, {"statements", document.statements.size()}});
+  }
+  return {{"version", snapshot->version}, {"policies", std::move(policies)}};
+}
+
+Task<Result<json::value>> AdminApi::apply(http::Exchange& exchange) {
+  CO_TRY(const std::string body, co_await whole_body(exchange));
+  CO_TRY(const json::value parsed, json::parse(body));
+  CO_TRY(const gateway::Documents changes, documents_from_json(parsed));
+  CO_TRY(const std::uint64_t version, co_await offload(worker_.loop(), region_.background(),
+                                                       [&] { return region_.apply(changes); }));
+  // An administrative act: ids only.
+  json::array keys;
+  for (const auto& key : changes.keys) keys.push_back(json::value(key.key_id));
+  json::array principals;
+  for (const auto& principal : changes.principals) principals.push_back(json::value(principal.arn));
+  json::array policies;
+  for (const auto& policy : changes.policies) policies.push_back(json::value(policy.name));
+  region_.service_event("DocumentsApplied",
+                        {{"version", version},
+                         {"keys", std::move(keys)},
+                         {"principals", std::move(principals)},
+                         {"policies", std::move(policies)}},
+                        worker_.rng());
+  co_return json::value(json::object{{"version", version},
+                                     {"policies", changes.policies.size()},
+                                     {"principals", changes.principals.size()},
+                                     {"keys", changes.keys.size()}});
+}
+
+}  // namespace tidegate::admin

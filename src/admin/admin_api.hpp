@@ -1,0 +1,39 @@
+// The admin API, on the Unix socket only: who may open the socket may do this. JSON in and out; the
+// CLI is its client.
+//   GET  /v1/status                       one screen of truth
+//   GET  /v1/requests/{id}                the stored record of one request: what `explain` shows
+//   GET  /v1/route?profile=P[&principal=ARN]   dry run: the row, where it would go now, and why
+//   GET  /v1/service-events?max=N         GeofenceViolation and other facts that are not requests
+//   GET  /v1/documents                    versions and names, never a secret
+//   POST /v1/documents                    principals, keys, policies, grants; all or nothing
+#pragma once
+
+#include "base/json.hpp"
+#include "gateway/region.hpp"
+#include "gateway/worker.hpp"
+#include "http/exchange.hpp"
+
+namespace tidegate::admin {
+
+class AdminApi final : public http::Handler {
+ public:
+  AdminApi(gateway::Region& region, gateway::Worker& worker) : region_(region), worker_(worker) {}
+  Task<void> serve(http::Exchange& exchange) override;
+
+ private:
+  Task<Result<json::value>> answer(http::Exchange& exchange);
+  json::object status() const;
+  Result<json::value> route(std::string_view query) const;
+  Task<Result<json::value>> apply(http::Exchange& exchange);
+  json::object documents() const;
+  json::object peer_status(const peer::PeerConfig& peer) const;
+
+  gateway::Region& region_;
+  gateway::Worker& worker_;
+};
+
+// Documents as JSON: what POST /v1/documents takes. Errors: configuration.
+Result<gateway::Documents> documents_from_json(const json::value& value);
+json::object documents_to_json(const gateway::Documents& documents);
+
+}  // namespace tidegate::admin

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include "admin/admin_api.hpp"
+
+namespace tidegate::admin {
+namespace {
+
+std::unexpected<Error> wrong(std::string_view where, std::string_view what) {
+  return fail(ErrorCode::configuration, fmt::format("{}: {}", where, what),
+              "See docs/reference/documents.md for the form of a documents file.");
+}
+
+Result<std::string> text_member(const json::object& object, std::string_view name,
+                                std::string_view where) {
+  const auto text = json::find_string(object, name);
+  if (!text || text->empty())
+    return wrong(where, fmt::format("the member \"{}\" must be a string that is not empty", name));
+  return std::string(*text);
+}
+
+Result<void> only_members(const json::object& object, std::initializer_list<std::string_view> known,
+                          std::string_view where) {
+  for (const auto& member : object) {
+    if (std::ranges::find(known, std::string_view(member.key())) == known.end()) {
+      return wrong(where,
+                   fmt::format("the member \"{}\" is not known", std::string_view(member.key())));
+    }
+  }
+  return {};
+}
+
+template <class Read>
+Result<void> each(const json::object& root, std::string_view name, Read read) {
+  if (!json::find(root, name)) return {};
+  const json::array* list = json::find_array(root, name);
+  if (!list) return wrong(name, "must be a list");
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const std::string where = fmt::format("{}[{}]", name, i);
+    const json::object* object = (*list)[i].if_object();
+    if (!object) return wrong(where, "must be an object");
+    TRY_VOID(read(*object, where));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<gateway::Documents> documents_from_json(const json::value& value) {
+  const json::object* root = value.if_object();
+  if (!root) return wrong("documents", "must be an object");
+  TRY_VOID(only_members(*root, {"policies", "principals", "keys"}, "documents"));
+  gateway::Documents out;
+  TRY_VOID(
+      each(*root, "policies", [&](const json::object& o, std::string_view where) -> Result<void> {
+        TRY_VOID(only_members(o, {"name", "document"}, where));
+        gateway::PolicyText policy;
+        TRY(policy.name, text_member(o, "name", where));
+        const json::value* document = json::find(o, "document");
+        if (!document) return wrong(where, "has no \"document\"");
+        policy.json = document->is_string() ? std::string(document->get_string())
+                                            : json::serialize(*document);
+        out.policies.push_back(std::move(policy));
+        return {};
+      }));
+  TRY_VOID(
+      each(*root, "principals", [&](const json::object& o, std::string_view where) -> Result<void> {
+        TRY_VOID(only_members(o, {"arn", "account", "userId", "policies", "globalGrant"}, where));
+        identity::PrincipalRecord principal;
+        TRY(principal.arn, text_member(o, "arn", where));
+        TRY(principal.account, text_member(o, "account", where));
+        TRY(principal.user_id, text_member(o, "userId", where));
+        principal.global_grant = json::find_bool(o, "globalGrant").value_or(false);
+        if (const json::array* names = json::find_array(o, "policies")) {
+          for (const json::value& name : *names) {
+            if (!name.is_string()) return wrong(where, "policies must be a list of names");
+            principal.policies.emplace_back(name.get_string());
+          }
+        }
+        out.principals.push_back(std::move(principal));
+        return {};
+      }));
+  TRY_VOID(each(*root, "keys", [&](const json::object& o, std::string_view where) -> Result<void> {
+    TRY_VOID(only_members(o, {"id", "secret", "principal", "active"}, where));
+    identity::AccessKey key;
+    TRY(key.key_id, text_member(o, "id", where));
+    TRY(key.secret, text_member(o, "secret", where));
+    TRY(key.principal_arn, text_member(o, "principal", where));
+    key.active = json::find_bool(o, "active").value_or(true);
+    out.keys.push_back(std::move(key));
+    return {};
+  }));
+  return out;
+}
+
+json::object documents_to_json(const gateway::Documents& documents) {
+  json::array policies;
+  json::array principals;
+  json::array keys;
+  for (const auto& policy : documents.policies)
+    policies.push_back(json::object{{"name", policy.name}, {"document", policy.json}});
+  for (const auto& principal : documents.principals) {
+    json::array names;
+    for (const auto& name : principal.policies) names.push_back(json::value(name));
+    principals.push_back(json::object{{"arn", principal.arn},
+                                      {"account", principal.account},
+                                      {"userId", principal.user_id},
+                                      {"policies", std::move(names)},
+                                      {"globalGrant", principal.global_grant}});
+  }
+  for (const auto& key : documents.keys) {
+    keys.push_back(json::object{{"id", key.key_id},
+                                {"secret", key.secret},
+                                {"principal", key.principal_arn},
+                                {"active", key.active}});
+  }
+  return {{"policies", std::move(policies)},
+          {"principals", std::move(principals)},
+          {"keys", std::move(keys)}};
+}
+
+}  // namespace tidegate::admin

@@ -1,0 +1,175 @@
+// Stage 7, execute: one try, at home or abroad. It takes a RowDestination, which only a row can
+// make, so a Region outside the row cannot be passed.
+#include "gateway/pipeline.hpp"
+#include "gateway/region.hpp"
+#include "gateway/worker.hpp"
+#include "peer/passage.hpp"
+#include "peer/token.hpp"
+
+namespace tidegate::gateway {
+namespace {
+
+audit::AttemptRecord attempt_record(const model::Attempt& attempt, const catalog::RegionId& region,
+                                    routing::Reason reason, MonoTime arrived) {
+  audit::AttemptRecord out;
+  out.region = region.str();
+  out.reason = routing::name_of(reason);
+  out.outcome = attempt.ok() ? "success" : std::string(name_of(attempt.error->code));
+  out.bytes_sent = attempt.bytes_sent;
+  out.bytes_received = attempt.bytes_received;
+  out.start_ms = millis(attempt.started - arrived);
+  out.first_byte_ms =
+      attempt.first_byte == MonoTime{} ? -1 : millis(attempt.first_byte - attempt.started);
+  out.total_ms = millis(attempt.ended - attempt.started);
+  out.model_name = attempt.model_name;
+  if (attempt.error)
+    out.error = attempt.error->why.empty() ? attempt.error->message : attempt.error->why;
+  return out;
+}
+
+model::Operation model_operation(const api::Operation& operation) {
+  return operation.id == api::OperationId::converse_stream ? model::Operation::converse_stream
+                                                           : model::Operation::converse;
+}
+
+// Counts a request that is on its way to, or running at, a peer.
+class SentUnit {
+ public:
+  explicit SentUnit(PeerCounters* counters) : counters_(counters) {
+    if (counters_) counters_->sent.fetch_add(1, std::memory_order_relaxed);
+  }
+  SentUnit(const SentUnit&) = delete;
+  SentUnit& operator=(const SentUnit&) = delete;
+  ~SentUnit() {
+    if (counters_) counters_->sent.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  PeerCounters* counters_;
+};
+
+model::Attempt failed(Error error, MonoTime now) {
+  model::Attempt attempt;
+  attempt.error = std::move(error);
+  attempt.started = attempt.ended = now;
+  return attempt;
+}
+
+}  // namespace
+
+Task<model::Attempt> Pipeline::execute(http::Exchange& exchange, Trail& trail) {
+  const catalog::RegionId& destination = trail.decision->destination->region();
+  http::Headers headers = answer_headers(trail, destination.str());
+  model::Attempt attempt = destination == region_.config().region
+                               ? co_await execute_here(exchange, trail, std::move(headers))
+                               : co_await execute_abroad(exchange, trail, std::move(headers));
+  trail.attempt_records.push_back(
+      attempt_record(attempt, destination, trail.decision->reason, trail.arrived));
+  co_return attempt;
+}
+
+Task<model::Attempt> Pipeline::execute_here(http::Exchange& exchange, Trail& trail,
+                                            http::Headers headers) {
+  const model::ModelMap::Entry* entry = region_.models().find(trail.target->model_id);
+  if (!entry || !entry->backend->try_take_slot()) {  // another worker was faster
+    co_return failed({.code = ErrorCode::peer_capacity,
+                      .retry = Retry::other_region,
+                      .message = "no free slot",
+                      .mend = {},
+                      .why = {}},
+                     worker_.loop().now());
+  }
+  model::Slot slot(entry->backend, [this] { region_.capacity_changed(); });
+  headers.add("x-tidegate-model", entry->config.name);
+  model::Work work{.operation = model_operation(trail.call->operation()),
+                   .model_id = trail.target->model_id,
+                   .body = trail.call->body,
+                   .request_id = trail.request_id,
+                   .traceparent = trail.traceparent};
+  co_return co_await worker_.executor().execute(exchange, std::move(work), std::move(headers));
+}
+
+Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& trail,
+                                              http::Headers headers) {
+  const catalog::RegionId destination = trail.decision->destination->region();
+  const MonoTime now = worker_.loop().now();
+  auto channel = worker_.links().channel(destination);
+  if (!channel) {
+    co_return failed({.code = ErrorCode::peer_unavailable,
+                      .origin = Origin::peer,
+                      .retry = Retry::other_region,
+                      .message = "Bedrock is unable to process your request.",
+                      .mend = {},
+                      .why = "the link is down"},
+                     now);
+  }
+  const Target& target = *trail.target;
+  const peer::RoutingToken token{
+      .jti = make_uuid(worker_.rng()),
+      .request_id = trail.request_id,
+      .source = region_.config().region.str(),
+      .destination = destination.str(),
+      .profile = target.row->profile_id(),
+      .profile_version = target.row->version(),
+      .row_hash = target.row->hash(),
+      .subset = {},
+      .operation = std::string(trail.call->operation().name),
+      .model_id = target.model_id,
+      .body_sha256 = to_hex(trail.call->body_hash),
+      .principal_hash = to_hex(sha256(trail.principal->arn())),
+      .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        (region_.clock().wall() + limits::token_lifetime).time_since_epoch())
+                        .count()};
+  // The signer reads the catalogue for itself; without its token no byte of the body leaves.
+  auto signed_token =
+      peer::TokenSigner(trail.snapshot->catalog).sign(token, channel->connection().exporter_secret);
+  if (!signed_token) {
+    region_.telemetry().fence_refusal("source", signed_token.error().why);
+    region_.service_event("GeofenceViolation",
+                          {{"side", "source-signer"},
+                           {"requestId", trail.request_id},
+                           {"profile", token.profile},
+                           {"destination", token.destination},
+                           {"rowHash", token.row_hash},
+                           {"rule", signed_token.error().why}},
+                          worker_.rng());
+    co_return failed(std::move(signed_token).error(), now);
+  }
+  SentUnit unit(region_.counters(destination));
+  peer::PassageResult passed = co_await peer::pass(exchange, std::move(channel),
+                                                   {.request_id = trail.request_id,
+                                                    .operation = token.operation,
+                                                    .token = *std::move(signed_token),
+                                                    .traceparent = trail.traceparent,
+                                                    .body = trail.call->body,
+                                                    .region = destination.str(),
+                                                    .row_hash = target.row->hash()},
+                                                   std::move(headers), worker_.loop());
+  if (passed.error && passed.error->code == ErrorCode::fence_refused) {
+    region_.telemetry().fence_refusal("source", passed.error->why);
+    region_.service_event("GeofenceViolation",
+                          {{"side", "source"},
+                           {"requestId", trail.request_id},
+                           {"profile", token.profile},
+                           {"destination", token.destination},
+                           {"rowHash", token.row_hash},
+                           {"rule", passed.error->why}},
+                          worker_.rng());
+  }
+  model::Attempt attempt;
+  attempt.error = std::move(passed.error);
+  attempt.model_name = passed.trailer.model_name;
+  attempt.stop_reason = passed.trailer.stop_reason;
+  attempt.usage = {passed.trailer.input_tokens, passed.trailer.output_tokens,
+                   passed.trailer.cache_read_tokens, passed.trailer.cache_write_tokens};
+  attempt.bytes_sent = passed.bytes_sent;
+  attempt.bytes_received = passed.bytes_received;
+  attempt.started = passed.started;
+  attempt.first_byte = passed.first_byte;
+  attempt.ended = passed.ended;
+  attempt.answer_head = std::move(passed.answer_head);
+  attempt.answer_tail = std::move(passed.answer_tail);
+  co_return attempt;
+}
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,241 @@
+#include "gateway/peer_door.hpp"
+
+#include "aws/errors.hpp"
+#include "gateway/region.hpp"
+#include "gateway/worker.hpp"
+#include "peer/admission.hpp"
+
+namespace tidegate::gateway {
+namespace {
+
+class RunningUnit {
+ public:
+  explicit RunningUnit(PeerCounters& counters) : counters_(counters) {
+    counters_.running_here.fetch_add(1, std::memory_order_relaxed);
+  }
+  RunningUnit(const RunningUnit&) = delete;
+  RunningUnit& operator=(const RunningUnit&) = delete;
+  ~RunningUnit() { counters_.running_here.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  PeerCounters& counters_;
+};
+
+// The answer's bytes are hashed on their way out, for the trailer.
+class HashingExchange final : public http::Exchange {
+ public:
+  explicit HashingExchange(http::Exchange& inner) : inner_(inner) {}
+  const http::RequestHead& head() const override { return inner_.head(); }
+  const http::ConnectionInfo& connection() const override { return inner_.connection(); }
+  Task<Result<std::string>> next_body() override { return inner_.next_body(); }
+  Task<Result<void>> begin(http::ResponseHead head) override {
+    return inner_.begin(std::move(head));
+  }
+  Task<Result<void>> write(std::string bytes) override {
+    hasher_.update(bytes);
+    return inner_.write(std::move(bytes));
+  }
+  Task<Result<void>> finish(std::string last, http::Headers trailers) override {
+    return inner_.finish(std::move(last), std::move(trailers));
+  }
+  bool begun() const override { return inner_.begun(); }
+  Cancellation& cancellation() override { return inner_.cancellation(); }
+  void abort() override { inner_.abort(); }
+  std::string digest_with(std::string_view last) {
+    hasher_.update(last);
+    return to_hex(hasher_.finish());
+  }
+
+ private:
+  http::Exchange& inner_;
+  Sha256Hasher hasher_;
+};
+
+Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease) {
+  std::string body;
+  for (;;) {
+    CO_TRY(std::string piece, co_await exchange.next_body());
+    if (piece.empty()) co_return body;
+    if (!lease.grow(piece.size()))
+      co_return fail(ErrorCode::peer_capacity, "this Region holds too many request bodies");
+    body += piece;
+  }
+}
+
+}  // namespace
+
+Task<void> PeerDoor::serve(http::Exchange& exchange) {
+  // TLS has verified the chain under the trust bundle of the Region that the certificate names; a
+  // Region that is not configured here has none. What is left is to be sure, in this Region's own
+  // words.
+  const auto identity =
+      peer::RegionIdentity::parse(exchange.connection().peer_uri, region_.config().operator_domain);
+  if (!identity || !region_.is_peer(identity->region)) {
+    region_.telemetry().fence_refusal("destination", "unknown_peer");
+    region_.service_event("GeofenceViolation", {{"side", "destination"}, {"rule", "unknown_peer"}},
+                          worker_.rng());
+    co_await refuse(exchange,
+                    {.code = ErrorCode::fence_refused,
+                     .message = "unknown peer",
+                     .mend = {},
+                     .why = "unknown_peer"},
+                    "");
+    co_return;
+  }
+  const http::RequestHead& head = exchange.head();
+  if (head.method == "GET" && head.target == peer::reports_path) {
+    co_await report(exchange, *identity);
+  } else if (head.method == "POST" && head.target == peer::execute_path) {
+    co_await execute(exchange, *identity);
+  } else {
+    co_await refuse(exchange,
+                    {.code = ErrorCode::unknown_operation,
+                     .message = "no such path on a peer link",
+                     .mend = {},
+                     .why = {}},
+                    "");
+  }
+}
+
+peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64_t sequence) const {
+  peer::Report report;
+  report.epoch = region_.epoch();
+  report.sequence = sequence;
+  report.running_for_reader =
+      region_.counters(peer.region)->running_here.load(std::memory_order_relaxed);
+  report.draining = region_.draining();
+  for (const auto& [model_id, entry] : region_.models().entries()) {
+    report.models[model_id] = {.ready = entry.backend->healthy(),
+                               .slots = entry.backend->config().slots,
+                               .busy = entry.backend->busy(),
+                               .waiting = region_.waiting().load(std::memory_order_relaxed)};
+  }
+  report.operations = api::offered_operations();
+  return report;
+}
+
+Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity& peer) {
+  http::ResponseHead head;
+  head.headers.add("content-type", "application/x-ndjson");
+  if (!co_await exchange.begin(std::move(head))) co_return;
+  for (std::uint64_t sequence = 1; !exchange.cancellation().requested(); ++sequence) {
+    if (!co_await exchange.write(make_report(peer, sequence).encode())) break;
+    if (co_await sleep_for(worker_.loop(), limits::report_interval, &exchange.cancellation()) ==
+        Wake::cancelled)
+      break;
+  }
+  exchange.abort();
+}
+
+Task<Result<peer::RoutingToken>> PeerDoor::admit(http::Exchange& exchange,
+                                                 const peer::RegionIdentity& peer, BodyLease& lease,
+                                                 std::string& body) {
+  const http::RequestHead& head = exchange.head();
+  const auto wire = head.headers.get(peer::token_header);
+  if (!wire || head.headers.count(peer::token_header) != 1) {
+    co_return fail({.code = ErrorCode::fence_refused,
+                    .message = "a request without its routing token",
+                    .mend = {},
+                    .why = "no_token"});
+  }
+  CO_TRY(peer::RoutingToken token, peer::open_token(*wire, exchange.connection().exporter_secret));
+  CO_TRY(body, co_await read_body(exchange, lease));
+  const Sha256 body_hash = sha256(body);
+  const std::string operation(head.headers.get("x-tidegate-operation").value_or(""));
+  CO_TRY_VOID(region_.admission().admit({.peer_region = peer.region.str(),
+                                         .token = token,
+                                         .body_hash = body_hash,
+                                         .operation = operation,
+                                         .now = region_.clock().wall()}));
+  co_return token;
+}
+
+Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentity& peer) {
+  BodyLease lease(region_.body_bytes());
+  std::string body;
+  auto token = co_await admit(exchange, peer, lease, body);
+  if (!token) {
+    if (token.error().code == ErrorCode::fence_refused) {
+      region_.telemetry().fence_refusal("destination", token.error().why);
+      region_.service_event(
+          "GeofenceViolation",
+          {{"side", "destination"}, {"peer", peer.region.str()}, {"rule", token.error().why}},
+          worker_.rng());
+    }
+    co_await refuse(exchange, token.error(), "");
+    co_return;
+  }
+  // Hop limit one: it runs here or is handed back.
+  const model::ModelMap::Entry* entry = region_.models().find(token->model_id);
+  const bool can_run = entry && entry->backend->healthy() && !region_.draining();
+  if (!can_run || !entry->backend->try_take_slot()) {
+    co_await refuse(exchange,
+                    {.code = ErrorCode::peer_capacity,
+                     .retry = Retry::other_region,
+                     .message = "no room here",
+                     .mend = {},
+                     .why = {}},
+                    token->request_id);
+    co_return;
+  }
+  model::Slot slot(entry->backend, [this] { region_.capacity_changed(); });
+  RunningUnit running(*region_.counters(peer.region));
+  http::Headers headers;
+  headers.add("x-tidegate-model", entry->config.name);
+  model::Work work{
+      .operation = token->operation == "ConverseStream" ? model::Operation::converse_stream
+                                                        : model::Operation::converse,
+      .model_id = token->model_id,
+      .body = body,
+      .request_id = token->request_id,
+      .traceparent = std::string(exchange.head().headers.get("traceparent").value_or(""))};
+  HashingExchange hashing(exchange);
+  model::Attempt attempt =
+      co_await worker_.executor().execute(hashing, std::move(work), std::move(headers));
+  slot.release();
+  std::string digest = hashing.digest_with(attempt.answer_tail);
+  co_await answer(exchange, *token, std::move(attempt), std::move(digest));
+}
+
+Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RoutingToken& token,
+                            model::Attempt attempt, std::string answer_sha256) {
+  if (!attempt.ok() && !exchange.begun()) {
+    co_await refuse(exchange, *attempt.error, token.request_id);
+    co_return;
+  }
+  peer::Trailer trailer;
+  trailer.request_id = token.request_id;
+  trailer.region = region_.config().region.str();
+  trailer.outcome = attempt.ok() ? "success" : std::string(name_of(attempt.error->code));
+  if (attempt.error) trailer.error_message = attempt.error->message;
+  trailer.model_name = attempt.model_name;
+  trailer.stop_reason = attempt.stop_reason;
+  trailer.input_tokens = attempt.usage.input_tokens;
+  trailer.output_tokens = attempt.usage.output_tokens;
+  trailer.cache_read_tokens = attempt.usage.cache_read_tokens;
+  trailer.cache_write_tokens = attempt.usage.cache_write_tokens;
+  trailer.first_byte_ms =
+      attempt.first_byte == MonoTime{} ? -1 : millis(attempt.first_byte - attempt.started);
+  trailer.total_ms = millis(attempt.ended - attempt.started);
+  trailer.row_hash = token.row_hash;
+  trailer.answer_sha256 = std::move(answer_sha256);
+  http::Headers trailers;
+  trailers.add(std::string(peer::trailer_name),
+               trailer.sign(exchange.connection().exporter_secret));
+  if (!exchange.begun() && !co_await exchange.begin(std::move(attempt.answer_head))) co_return;
+  co_await exchange.finish(std::move(attempt.answer_tail), std::move(trailers));
+}
+
+Task<void> PeerDoor::refuse(http::Exchange& exchange, Error error, std::string request_id) {
+  if (error.code == ErrorCode::cancelled) {
+    exchange.abort();
+    co_return;
+  }
+  auto made = aws::error_answer(error, aws::Protocol::rest_json, request_id,
+                                std::chrono::milliseconds(1000));
+  made.head.headers.add(std::string(peer::error_header), std::string(name_of(error.code)));
+  if (!error.why.empty()) made.head.headers.add("x-tidegate-peer-why", error.why);
+  if (co_await exchange.begin(std::move(made.head))) co_await exchange.finish(std::move(made.body));
+}
+
+}  // namespace tidegate::gateway

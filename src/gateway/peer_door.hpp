@@ -1,0 +1,41 @@
+// Where other Regions' requests come in. The same life as a public request, each difference one
+// visible step: the caller is a Region (its certificate), the row is this Region's own reading of
+// the token, there is no policy and no routing, and the record is the source's; here only service
+// events are written.
+#pragma once
+
+#include "base/json.hpp"
+#include "gateway/trail.hpp"
+#include "http/exchange.hpp"
+#include "model/attempt.hpp"
+#include "peer/identity.hpp"
+#include "peer/token.hpp"
+#include "peer/wire.hpp"
+
+namespace tidegate::gateway {
+
+class Region;
+class Worker;
+
+class PeerDoor final : public http::Handler {
+ public:
+  PeerDoor(Region& region, Worker& worker) : region_(region), worker_(worker) {}
+  Task<void> serve(http::Exchange& exchange) override;
+
+ private:
+  Task<void> report(http::Exchange& exchange, const peer::RegionIdentity& peer);
+  Task<void> execute(http::Exchange& exchange, const peer::RegionIdentity& peer);
+  // The token, believed: opened under this link's secret and admitted by this Region's own
+  // catalogue.
+  Task<Result<peer::RoutingToken>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
+                                         BodyLease& lease, std::string& body);
+  Task<void> refuse(http::Exchange& exchange, Error error, std::string request_id);
+  Task<void> answer(http::Exchange& exchange, const peer::RoutingToken& token,
+                    model::Attempt attempt, std::string answer_sha256);
+  peer::Report make_report(const peer::RegionIdentity& peer, std::uint64_t sequence) const;
+
+  Region& region_;
+  Worker& worker_;
+};
+
+}  // namespace tidegate::gateway

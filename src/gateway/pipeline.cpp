@@ -1,0 +1,117 @@
+// The life of one request. Read this file first.
+#include "gateway/pipeline.hpp"
+
+#include "aws/event_stream.hpp"
+#include "base/json.hpp"
+#include "gateway/region.hpp"
+#include "gateway/trace.hpp"
+#include "gateway/worker.hpp"
+
+namespace tidegate::gateway {
+
+Pipeline::Pipeline(Region& region, Worker& worker) : region_(region), worker_(worker) {}
+
+Task<void> Pipeline::serve(http::Exchange& exchange) {
+  if (co_await serve_operations(exchange)) co_return;
+  Trail trail;
+  trail.request_id = make_uuid(worker_.rng());
+  trail.arrived = worker_.loop().now();
+  trail.arrived_wall = region_.clock().wall();
+  trail.snapshot = worker_.snapshot();
+  trail.lease.emplace(region_.body_bytes());
+  trail.traceparent =
+      continue_trace(exchange.head().headers.get("traceparent").value_or(""), worker_.rng());
+
+  Result<Answer> outcome = co_await run(exchange, trail);
+  // Always, before the last byte leaves: success, refusal, client gone. What cannot be recorded is
+  // not answered.
+  if (auto recorded = co_await record(exchange, trail, outcome); !recorded)
+    outcome = fail(recorded.error());
+
+  if (!outcome && outcome.error().code == ErrorCode::cancelled) {
+    exchange.abort();
+  } else if (exchange.begun()) {
+    std::string last;
+    if (outcome) {
+      last = std::move(outcome->bytes);
+    } else {
+      const Error& error = outcome.error();
+      std::string payload = R"({"message":)";
+      json::append_quoted(payload, aws::full_message(error));
+      payload += '}';
+      aws::append_exception(last, aws::row_of(error.code).stream_member, payload);
+    }
+    co_await exchange.finish(std::move(last));
+  } else {
+    Answer answer = outcome ? *std::move(outcome) : error_answer(outcome.error(), trail);
+    if (co_await exchange.begin(std::move(answer.head)))
+      co_await exchange.finish(std::move(answer.bytes));
+  }
+}
+
+Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
+  CO_TRY(trail.call, co_await receive(exchange, trail));  // which operation; the whole body
+  CO_TRY(trail.principal, identify(*trail.call, exchange, *trail.snapshot));  // who
+  if (!trail.call->operation().is_invocation()) co_return co_await control(exchange, trail);
+  CO_TRY(trail.target, resolve(trail.call->match.path_parameters.begin()
+                                   ->second,  // which Regions: no other from here on
+                               trail.principal->account(), *trail.snapshot));
+  CO_TRY(trail.permit, authorize(trail));  // may they
+  CO_TRY_VOID(worker_.executor().check(
+      trail.call->operation().id == api::OperationId::converse_stream
+          ? model::Operation::converse_stream
+          : model::Operation::converse,
+      trail.target->model_id, trail.call->body));  // a body that no Region could run
+  CO_TRY(auto admitted, admit(*trail.permit));     // is there room for one more
+  trail.admitted.emplace(std::move(admitted));
+  CO_TRY_VOID(open_record(exchange, trail));  // before a byte leaves for a model
+  const MonoTime deadline = worker_.loop().now() + region_.config().capacity_wait;
+  for (int left = limits::attempts_max;;) {
+    CO_TRY(trail.decision, co_await route(exchange, trail, deadline));  // where, with the reasons
+    model::Attempt& attempt = trail.attempts.emplace_back(co_await execute(exchange, trail));
+    if (attempt.ok())
+      co_return Answer{std::move(attempt.answer_head), std::move(attempt.answer_tail)};
+    const bool full =
+        attempt.error->code == ErrorCode::peer_capacity;  // handed back at once: not a failure
+    if (!full) --left;
+    const bool again = attempt.error->retry != Retry::never && !exchange.begun() && left > 0 &&
+                       trail.attempts.size() < limits::attempts_recorded_max &&
+                       !exchange.cancellation().requested();
+    if (!again) co_return fail(full ? capacity_error() : *attempt.error);
+  }
+}
+
+Error capacity_error() {
+  return {
+      .code = ErrorCode::capacity,
+      .message = "Bedrock is unable to process your request.",
+      .mend =
+          "No Region of the profile's row has room now; try again after the time in Retry-After.",
+      .why = {}};
+}
+
+Answer Pipeline::error_answer(const Error& error, const Trail& trail) const {
+  auto made =
+      aws::error_answer(error, trail.protocol, trail.request_id, std::chrono::milliseconds(1000));
+  Answer answer{std::move(made.head), std::move(made.body)};
+  if (trail.target) {
+    if (const auto* entry = region_.models().find(trail.target->model_id)) {
+      answer.head.headers.add("x-tidegate-model", entry->config.name);
+    }
+  }
+  answer.head.headers.add("x-tidegate-inference-region", "none");
+  return answer;
+}
+
+http::Headers Pipeline::answer_headers(const Trail& trail,
+                                       std::string_view inference_region) const {
+  http::Headers headers;
+  headers.add("x-amzn-requestid", trail.request_id);
+  headers.add("x-tidegate-inference-region", std::string(inference_region));
+  if (trail.decision) {
+    headers.add("x-tidegate-route-reason", std::string(routing::name_of(trail.decision->reason)));
+  }
+  return headers;
+}
+
+}  // namespace tidegate::gateway

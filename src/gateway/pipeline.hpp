@@ -1,0 +1,68 @@
+// The life of a request: eight stages, one file each. Data flows one way; each stage turns facts
+// into one more fact.
+#pragma once
+
+#include <unordered_map>
+
+#include "gateway/trail.hpp"
+#include "http/exchange.hpp"
+
+namespace tidegate::gateway {
+
+class Region;
+class Worker;
+
+// What leaves after the record has been written: a whole answer, or the last bytes of one that has
+// begun.
+struct Answer {
+  http::ResponseHead head;
+  std::string bytes;
+};
+
+// No Region of the row has room: 503, with a hint when to come back.
+Error capacity_error();
+
+class Pipeline final : public http::Handler {
+ public:
+  Pipeline(Region& region, Worker& worker);
+  Task<void> serve(http::Exchange& exchange) override;
+
+  // resolve() and authorize() for a dry run: no exchange, no body. Errors as the stages give them.
+  Result<Target> resolve(std::string_view model_reference, std::string_view account,
+                         const Snapshot& snapshot) const;
+  std::shared_ptr<const std::vector<policy::Check>> check(
+      const Target& target, const api::Operation& operation,
+      const identity::PrincipalRecord& principal, const Snapshot& snapshot);
+
+ private:
+  Task<Result<Answer>> run(http::Exchange& exchange, Trail& trail);
+  Task<Result<Call>> receive(http::Exchange& exchange, Trail& trail);  // receive.cpp
+  Result<identity::Principal> identify(const Call& call, const http::Exchange& exchange,
+                                       const Snapshot& snapshot);  // identify.cpp
+  Result<Permit> authorize(Trail& trail);                          // authorize.cpp
+  Result<Admitted> admit(const Permit& permit);                    // admit.cpp
+  Task<Result<routing::Decision>> route(http::Exchange& exchange, Trail& trail,
+                                        MonoTime deadline);                // route.cpp
+  Task<model::Attempt> execute(http::Exchange& exchange, Trail& trail);    // execute.cpp
+  Result<void> open_record(const http::Exchange& exchange, Trail& trail);  // record.cpp
+  Task<Result<void>> record(const http::Exchange& exchange, Trail& trail,
+                            const Result<Answer>& outcome);
+  Task<Result<Answer>> control(http::Exchange& exchange, Trail& trail);  // control.cpp
+  Result<Permit> authorize_control(Trail& trail);
+  Task<bool> serve_operations(http::Exchange& exchange);  // /health, /metrics
+
+  Task<model::Attempt> execute_here(http::Exchange& exchange, Trail& trail, http::Headers headers);
+  Task<model::Attempt> execute_abroad(http::Exchange& exchange, Trail& trail,
+                                      http::Headers headers);
+  http::Headers answer_headers(const Trail& trail, std::string_view inference_region) const;
+  audit::Record make_record(const http::Exchange& exchange, const Trail& trail) const;
+  Answer error_answer(const Error& error, const Trail& trail) const;
+
+  Region& region_;
+  Worker& worker_;
+  std::unordered_map<std::string, std::shared_ptr<const std::vector<policy::Check>>>
+      permits_;  // of one snapshot
+  std::uint64_t permits_version_ = 0;
+};
+
+}  // namespace tidegate::gateway

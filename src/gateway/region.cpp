@@ -1,0 +1,100 @@
+#include "gateway/region.hpp"
+
+#include "gateway/worker.hpp"
+
+namespace tidegate::gateway {
+
+Region::Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> catalog,
+               RegionPorts ports, std::uint64_t epoch)
+    : config_(std::move(config)),
+      catalog_(std::move(catalog)),
+      ports_(ports),
+      epoch_(epoch),
+      models_(std::make_shared<model::ModelMap>(config_.backends, config_.models)),
+      telemetry_(config_.region.str()),
+      admission_(catalog_, config_.region,
+                 std::make_shared<peer::ReplayTable>(limits::replay_entries),
+                 config_.global_profiles == GlobalProfiles::on) {
+  for (const auto& peer : config_.peers) counters_.try_emplace(peer.region);
+}
+
+Result<std::unique_ptr<Region>> Region::create(RegionConfig config,
+                                               std::shared_ptr<const catalog::Catalog> catalog,
+                                               RegionPorts ports, std::uint64_t epoch) {
+  std::unique_ptr<Region> region(new Region(std::move(config), std::move(catalog), ports, epoch));
+  TRY(const Documents documents, ports.documents.load());
+  TRY(region->snapshot_, Snapshot::build(region->catalog_, documents, region->config_));
+  return region;
+}
+
+std::shared_ptr<const Snapshot> Region::snapshot() const {
+  std::lock_guard lock(snapshot_mutex_);
+  return snapshot_;
+}
+
+Result<std::uint64_t> Region::apply(const Documents& changes) {
+  // Built once before it is stored, so that a document that cannot be read never reaches the store.
+  TRY(const Documents stored, ports_.documents.load());
+  TRY_VOID(Snapshot::build(catalog_, merge(stored, changes), config_));
+  TRY(const Documents applied, ports_.documents.apply(changes));
+  TRY(auto built, Snapshot::build(catalog_, applied, config_));
+  {
+    std::lock_guard lock(snapshot_mutex_);
+    snapshot_ = built;
+  }
+  for (Worker* worker : workers_) worker->adopt(built);
+  return applied.version;
+}
+
+std::vector<peer::PeerConfig> Region::destinations_to_dial() const {
+  std::vector<peer::PeerConfig> out;
+  for (const auto& peer : config_.peers) {
+    for (const catalog::Profile* profile : catalog_->profiles_from(config_.region)) {
+      if (profile->scope == catalog::Scope::global &&
+          config_.global_profiles == GlobalProfiles::off)
+        continue;
+      if (profile->row(config_.region)->find(peer.region)) {
+        out.push_back(peer);
+        break;
+      }
+    }
+  }
+  return out;
+}
+
+bool Region::is_peer(const catalog::RegionId& region) const {
+  return counters_.contains(region);
+}
+
+PeerCounters* Region::counters(const catalog::RegionId& peer) {
+  const auto found = counters_.find(peer);
+  return found == counters_.end() ? nullptr : &found->second;
+}
+
+void Region::capacity_changed() {
+  if (waiting_.load(std::memory_order_relaxed) == 0) return;
+  for (Worker* worker : workers_) worker->wake_waiters();
+}
+
+bool Region::can_serve() const {
+  if (draining() || !ports_.log.health().writable) return false;
+  for (const auto& backend : models_->backends()) {
+    if (backend->healthy()) return true;
+  }
+  for (const Worker* worker : workers_) {
+    if (worker->sees_a_ready_peer()) return true;
+  }
+  return false;
+}
+
+void Region::service_event(std::string name, json::object details, Rng& rng) {
+  log::warn(name, {{"details", json::serialize(details)}});
+  const auto written = ports_.log.append_service_event({.event_id = make_uuid(rng),
+                                                        .event_time = ports_.clock.wall(),
+                                                        .event_name = std::move(name),
+                                                        .source_region = config_.region.str(),
+                                                        .details = std::move(details)});
+  if (!written) log::error("service_event_lost", {{"why", written.error().message}});
+}
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,105 @@
+// One gateway process's shared part: what its workers have in common. Counters are atomics, because
+// two slots must be two slots whatever the worker; the snapshot is swapped whole.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "audit/log.hpp"
+#include "gateway/background.hpp"
+#include "gateway/region_config.hpp"
+#include "gateway/snapshot.hpp"
+#include "gateway/strangers.hpp"
+#include "gateway/telemetry.hpp"
+#include "model/backend.hpp"
+#include "peer/admission.hpp"
+#include "peer/token.hpp"
+
+namespace tidegate::gateway {
+
+class Worker;
+
+// What a Region is made of; all of it must outlive it.
+struct RegionPorts {
+  Clock& clock;
+  audit::Log& log;
+  Background& background;
+  DocumentStore& documents;
+};
+
+// Requests sent to one peer and not ended, and requests of that peer running here.
+struct PeerCounters {
+  std::atomic<std::uint32_t> sent{0};
+  std::atomic<std::uint32_t> running_here{0};
+};
+
+class Region {
+ public:
+  // Errors: configuration, store_unavailable.
+  static Result<std::unique_ptr<Region>> create(RegionConfig config,
+                                                std::shared_ptr<const catalog::Catalog> catalog,
+                                                RegionPorts ports, std::uint64_t epoch);
+
+  const RegionConfig& config() const { return config_; }
+  Clock& clock() { return ports_.clock; }
+  audit::Log& log() { return ports_.log; }
+  Background& background() { return ports_.background; }
+  Telemetry& telemetry() { return telemetry_; }
+  Strangers& strangers() { return strangers_; }
+  const model::ModelMap& models() const { return *models_; }
+  std::shared_ptr<const model::ModelMap> models_ptr() const { return models_; }
+  const peer::Admission& admission() const { return admission_; }
+  std::uint64_t epoch() const { return epoch_; }
+
+  std::shared_ptr<const Snapshot> snapshot() const;
+  // Runs in the background (the store blocks); a bad change leaves the old snapshot in force.
+  // Errors: configuration, store_unavailable.
+  Result<std::uint64_t> apply(const Documents& changes);
+
+  // Regions that this one dials: configured, and destinations of its rows (of global rows only
+  // where those are on).
+  std::vector<peer::PeerConfig> destinations_to_dial() const;
+  bool is_peer(const catalog::RegionId& region) const;
+  PeerCounters* counters(const catalog::RegionId& peer);
+
+  // Wakes requests that wait for capacity, on every worker. From any thread.
+  void capacity_changed();
+  void add_worker(Worker* worker) { workers_.push_back(worker); }  // before any of them runs
+  const std::vector<Worker*>& workers() const { return workers_; }
+
+  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  void drain() { draining_.store(true, std::memory_order_relaxed); }
+  std::atomic<std::size_t>& in_flight() { return in_flight_; }
+  std::atomic<std::size_t>& body_bytes() { return body_bytes_; }
+  std::atomic<std::uint32_t>& waiting() { return waiting_; }
+
+  // True while this Region can serve: it can record, is not draining, and some model server answers
+  // here or at a peer.
+  bool can_serve() const;
+  void service_event(std::string name, json::object details, Rng& rng);
+
+ private:
+  Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> catalog, RegionPorts ports,
+         std::uint64_t epoch);
+  RegionConfig config_;
+  std::shared_ptr<const catalog::Catalog> catalog_;
+  RegionPorts ports_;
+  std::uint64_t epoch_;
+  std::shared_ptr<const model::ModelMap> models_;
+  Telemetry telemetry_;
+  Strangers strangers_;
+  peer::Admission admission_;
+  std::map<catalog::RegionId, PeerCounters> counters_;
+  mutable std::mutex snapshot_mutex_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<Worker*> workers_;
+  std::atomic<bool> draining_{false};
+  std::atomic<std::size_t> in_flight_{0};
+  std::atomic<std::size_t> body_bytes_{0};
+  std::atomic<std::uint32_t> waiting_{0};
+};
+
+}  // namespace tidegate::gateway

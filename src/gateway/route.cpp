@@ -1,0 +1,105 @@
+// Stage 6, route: where? routing::choose() decides from the signals of this moment; what it cannot
+// place waits in order, for a bounded time.
+#include <fmt/format.h>
+
+#include "gateway/pipeline.hpp"
+#include "gateway/region.hpp"
+#include "gateway/worker.hpp"
+
+namespace tidegate::gateway {
+namespace {
+
+std::unexpected<Error> no_capacity(const routing::Decision& decision) {
+  std::string regions;
+  for (const auto& candidate : decision.considered) {
+    if (!regions.empty()) regions += ", ";
+    regions += fmt::format("{}: {}", candidate.region.str(), candidate.sentence);
+  }
+  Error error = capacity_error();
+  error.why = std::move(regions);
+  return fail(std::move(error));
+}
+
+class Waiting {
+ public:
+  explicit Waiting(Region& region) : region_(region) {
+    region_.waiting().fetch_add(1, std::memory_order_relaxed);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() { region_.waiting().fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  Region& region_;
+};
+
+}  // namespace
+
+Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail& trail,
+                                                MonoTime deadline) {
+  const catalog::Row& row = *trail.target->row;
+  bool failed_before = false;
+  const auto decide = [&] {
+    routing::Need need{.model_id = trail.target->model_id, .tried = {}};
+    bool handed_back = false;
+    for (std::size_t i = 0; i < trail.attempts.size(); ++i) {
+      const catalog::RegionId region(trail.attempt_records[i].region);
+      // A Region that failed is not asked again; one that had no room may have some once it has
+      // reported anew.
+      const bool full =
+          trail.attempts[i].error && trail.attempts[i].error->code == ErrorCode::peer_capacity;
+      const bool asked_anew = region == region_.config().region ||
+                              worker_.last_report(region) > trail.attempts[i].ended;
+      if (full && asked_anew) continue;
+      need.tried.push_back(region);
+      (full ? handed_back : failed_before) = true;
+    }
+    auto decision = routing::choose(
+        row, [&](const catalog::RegionId& r) { return worker_.signals(r, need.model_id); }, need,
+        worker_.rng());
+    if (handed_back && decision.reason == routing::Reason::no_candidate)
+      decision.reason = routing::Reason::no_capacity;
+    return decision;
+  };
+  const MonoTime began = worker_.loop().now();
+  WaitQueues& queues = worker_.queues();
+  if (queues.empty(row.hash())) {
+    routing::Decision decision = decide();
+    if (decision.destination) co_return decision;
+    if (decision.reason == routing::Reason::no_candidate) {
+      // Nobody is left to ask: what the last one said is the answer; else say who was considered.
+      if (failed_before) co_return fail(*trail.attempts.back().error);
+      trail.decision = decision;
+      co_return no_capacity(decision);
+    }
+  }
+  if (queues.size() >= limits::capacity_waiters_max) {
+    trail.decision = decide();
+    co_return no_capacity(*trail.decision);
+  }
+  Waiting waiting(region_);
+  WaitQueues::Place place(queues, row.hash());
+  for (;;) {
+    if (place.first()) {
+      routing::Decision decision = decide();
+      if (decision.destination || worker_.loop().now() >= deadline ||
+          decision.reason == routing::Reason::no_candidate) {
+        trail.queued += worker_.loop().now() - began;
+        if (decision.destination) co_return decision;
+        trail.decision = decision;
+        co_return no_capacity(decision);
+      }
+    }
+    const Wake wake = co_await place.event().wait_until(deadline, &exchange.cancellation());
+    if (wake == Wake::cancelled) co_return fail(ErrorCode::cancelled, "The client has gone.");
+    if (wake == Wake::timed_out && !place.first()) {
+      trail.queued += worker_.loop().now() - began;
+      trail.decision = decide();
+      trail.decision->destination.reset();
+      trail.decision->reason = routing::Reason::no_capacity;
+      co_return no_capacity(*trail.decision);
+    }
+  }
+}
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,35 @@
+// Everything that decides about a request and can change while the gateway runs, as one immutable,
+// versioned value. A request keeps the snapshot it started with.
+#pragma once
+
+#include <memory>
+
+#include "catalog/catalog.hpp"
+#include "gateway/documents.hpp"
+#include "gateway/region_config.hpp"
+#include "identity/principal.hpp"
+#include "policy/policy.hpp"
+
+namespace tidegate::gateway {
+
+struct Snapshot {
+  std::uint64_t version = 0;  // of the documents
+  std::shared_ptr<const catalog::Catalog> catalog;
+  identity::KeyTable keys{{}, {}};
+  policy::PolicyTable policies;
+  std::map<std::string, catalog::Row, std::less<>>
+      in_region_rows;  // for bare ids, by model that runs here
+
+  // The documents that a principal carries, in its order; one that does not exist cannot be there
+  // (build checks).
+  std::vector<const policy::PolicyDocument*> policies_of(
+      const identity::PrincipalRecord& principal) const;
+
+  // Errors: configuration (a policy that is not understood, a name that is not there). Nothing is
+  // half built.
+  static Result<std::shared_ptr<const Snapshot>> build(
+      std::shared_ptr<const catalog::Catalog> catalog, const Documents& documents,
+      const RegionConfig& config);
+};
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,188 @@
+#include "gateway/telemetry.hpp"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+namespace tidegate::gateway {
+namespace {
+
+// The OpenTelemetry GenAI buckets, in seconds, with a finer start because a gateway is judged
+// there.
+const prometheus::Histogram::BucketBoundaries second_buckets{
+    0.001, 0.0025, 0.005, 0.01, 0.02,  0.04,  0.08,  0.16, 0.32,
+    0.64,  1.28,   2.56,  5.12, 10.24, 20.48, 40.96, 81.92};
+
+}  // namespace
+
+struct Telemetry::Impl {
+  prometheus::Registry registry;
+  prometheus::Family<prometheus::Counter>& requests =
+      prometheus::BuildCounter()
+          .Name("tidegate_requests_total")
+          .Help(
+              "Requests of identified callers by operation, source and inference Region, outcome "
+              "and route reason.")
+          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& durations =
+      prometheus::BuildHistogram()
+          .Name("tidegate_request_duration_seconds")
+          .Help("From the request's arrival to its last byte.")
+          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& first_tokens =
+      prometheus::BuildHistogram()
+          .Name("tidegate_time_to_first_token_seconds")
+          .Help("From the request's arrival to its first byte of answer.")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& tokens =
+      prometheus::BuildCounter()
+          .Name("tidegate_tokens_total")
+          .Help("Tokens of answered requests by type.")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& refusals =
+      prometheus::BuildCounter()
+          .Name("tidegate_fence_refusals_total")
+          .Help("Refusals at the fence, by the side that noticed and the rule.")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& strangers =
+      prometheus::BuildCounter()
+          .Name("tidegate_unidentified_requests_total")
+          .Help("Requests whose caller could not be identified, by reason.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& gauges_in_flight =
+      prometheus::BuildGauge()
+          .Name("tidegate_requests_in_flight")
+          .Help("Admitted requests that have not ended.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& slots =
+      prometheus::BuildGauge()
+          .Name("tidegate_region_slots")
+          .Help("Slots of this Region's model servers by state.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& healthy =
+      prometheus::BuildGauge()
+          .Name("tidegate_backend_up")
+          .Help("1 while the model server answers its health check.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& links =
+      prometheus::BuildGauge()
+          .Name("tidegate_peer_link_up")
+          .Help("1 while the link to the peer Region is live.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& rtts =
+      prometheus::BuildGauge()
+          .Name("tidegate_interregion_rtt_seconds")
+          .Help("Round-trip time on the link to the peer Region.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& ages =
+      prometheus::BuildGauge()
+          .Name("tidegate_capacity_age_seconds")
+          .Help("Age of the last load report of the peer Region.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& audit =
+      prometheus::BuildGauge()
+          .Name("tidegate_audit")
+          .Help("The audit log: writable, entries, unsynced entries, lag in seconds.")
+          .Register(registry);
+  prometheus::Gauge* in_flight = nullptr;
+  std::string region;
+
+  // One look-up by one string instead of prometheus-cpp's map of label maps: this is on every
+  // request's path.
+  struct RequestSeries {
+    prometheus::Counter* count;
+    prometheus::Histogram* duration;
+    prometheus::Histogram* first_token;
+    prometheus::Counter* input;
+    prometheus::Counter* output;
+  };
+  std::shared_mutex mutex;
+  std::unordered_map<std::string, RequestSeries> series;
+
+  RequestSeries find(const RequestSample& s) {
+    std::string key;
+    key.reserve(160);
+    for (const auto part : {s.operation, s.profile, s.inference_region, s.outcome, s.reason}) {
+      key += part;
+      key += '\n';
+    }
+    {
+      std::shared_lock lock(mutex);
+      if (const auto found = series.find(key); found != series.end()) return found->second;
+    }
+    const std::string operation(s.operation), profile(s.profile), inference(s.inference_region);
+    const prometheus::Labels where{
+        {"operation", operation}, {"source_region", region}, {"inference_region", inference}};
+    RequestSeries made{
+        &requests.Add({{"operation", operation},
+                       {"profile", profile},
+                       {"source_region", region},
+                       {"inference_region", inference},
+                       {"outcome", std::string(s.outcome)},
+                       {"reason", std::string(s.reason)}}),
+        &durations.Add(where, second_buckets), &first_tokens.Add(where, second_buckets),
+        &tokens.Add({{"type", "input"}, {"profile", profile}, {"inference_region", inference}}),
+        &tokens.Add({{"type", "output"}, {"profile", profile}, {"inference_region", inference}})};
+    std::unique_lock lock(mutex);
+    return series.emplace(std::move(key), made).first->second;
+  }
+};
+
+Telemetry::Telemetry(std::string_view region) : impl_(std::make_unique<Impl>()) {
+  impl_->region = region;
+  impl_->in_flight = &impl_->gauges_in_flight.Add({{"region", impl_->region}});
+}
+Telemetry::~Telemetry() = default;
+
+void Telemetry::request(const RequestSample& sample) {
+  const auto series = impl_->find(sample);
+  series.count->Increment();
+  series.duration->Observe(seconds(sample.duration));
+  if (sample.first_byte >= Duration::zero())
+    series.first_token->Observe(seconds(sample.first_byte));
+  if (sample.input_tokens > 0) series.input->Increment(static_cast<double>(sample.input_tokens));
+  if (sample.output_tokens > 0) series.output->Increment(static_cast<double>(sample.output_tokens));
+}
+void Telemetry::fence_refusal(std::string_view side, std::string_view rule) {
+  impl_->refusals.Add({{"side", std::string(side)}, {"rule", std::string(rule)}}).Increment();
+}
+void Telemetry::unidentified(std::string_view reason) {
+  impl_->strangers.Add({{"reason", std::string(reason)}}).Increment();
+}
+void Telemetry::in_flight(std::int64_t delta) {
+  impl_->in_flight->Increment(static_cast<double>(delta));
+}
+void Telemetry::slots(std::string_view backend, std::uint32_t busy, std::uint32_t total,
+                      bool healthy) {
+  const std::string name(backend);
+  impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "busy"}}).Set(busy);
+  impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "free"}})
+      .Set(total > busy ? total - busy : 0);
+  impl_->healthy.Add({{"region", impl_->region}, {"backend", name}}).Set(healthy ? 1 : 0);
+}
+void Telemetry::peer_link(std::string_view peer, bool up, Duration rtt, Duration report_age) {
+  const prometheus::Labels labels{{"region", impl_->region}, {"peer", std::string(peer)}};
+  impl_->links.Add(labels).Set(up ? 1 : 0);
+  impl_->rtts.Add(labels).Set(seconds(rtt));
+  impl_->ages.Add(labels).Set(seconds(report_age));
+}
+void Telemetry::audit(bool writable, std::uint64_t entries, std::uint64_t unsynced, Duration lag) {
+  const auto set = [&](const char* what, double value) {
+    impl_->audit.Add({{"region", impl_->region}, {"what", what}}).Set(value);
+  };
+  set("writable", writable ? 1 : 0);
+  set("entries", static_cast<double>(entries));
+  set("unsynced", static_cast<double>(unsynced));
+  set("lag_seconds", seconds(lag));
+}
+std::string Telemetry::text() const {
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace tidegate::gateway

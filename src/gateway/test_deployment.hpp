@@ -1,0 +1,155 @@
+// Several whole Regions in one thread and in virtual time: the production gateway, peer, audit and
+// routing code over in-memory HTTP, with a scripted model server in each Region. For tests; a
+// simulator grows from it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+
+#include "audit/memory_disk.hpp"
+#include "aws/sigv4.hpp"
+#include "base/virtual_loop.hpp"
+#include "gateway/region.hpp"
+#include "gateway/worker.hpp"
+#include "http/memory.hpp"
+
+namespace tidegate::gateway {
+
+inline const std::string demo_arn = "arn:aws:iam::111122223333:user/demo";
+inline const aws::Credentials demo_key{"AKIADEMO000000000001", "demo-secret"};
+
+class MemoryDocuments final : public DocumentStore {
+ public:
+  Result<Documents> load() override { return documents_; }
+  Result<Documents> apply(const Documents& changes) override {
+    const auto version = documents_.version;
+    documents_ = merge(std::move(documents_), changes);
+    documents_.version = version + 1;
+    return documents_;
+  }
+
+ private:
+  Documents documents_;
+};
+
+// An OpenAI-compatible model server whose answers take `think` and stream a word every `pace`.
+class ScriptedModel final : public http::Handler {
+ public:
+  ScriptedModel(Loop& loop, std::string region) : loop_(loop), region_(std::move(region)) {}
+  Task<void> serve(http::Exchange& exchange) override;
+
+  Duration think = 50ms;
+  Duration pace = 10ms;
+  int words = 5;
+  int fail_with_status = 0;  // answers this instead
+  int served = 0, cancelled = 0;
+  std::vector<std::string> bodies;  // everything it was ever sent
+
+ private:
+  Loop& loop_;
+  std::string region_;
+};
+
+class MemoryLinks final : public peer::Links {
+ public:
+  std::shared_ptr<http::Channel> channel(const catalog::RegionId& region) override {
+    const auto found = channels_.find(region);
+    return found != channels_.end() && found->second->usable() ? found->second : nullptr;
+  }
+  Duration rtt(const catalog::RegionId&) const override { return 20ms; }
+  void on_change(std::function<void(const catalog::RegionId&, bool)> listener) override {
+    listener_ = std::move(listener);
+  }
+  void connect(const catalog::RegionId& region, std::shared_ptr<http::MemoryChannel> channel) {
+    channels_[region] = std::move(channel);
+    if (listener_) listener_(region, true);
+  }
+  void cut(const catalog::RegionId& region) {
+    if (auto found = channels_.find(region); found != channels_.end()) {
+      found->second->break_all();
+      if (listener_) listener_(region, false);
+    }
+  }
+  std::vector<catalog::RegionId> connected() const {
+    std::vector<catalog::RegionId> out;
+    for (const auto& [region, channel] : channels_) out.push_back(region);
+    return out;
+  }
+
+ private:
+  std::map<catalog::RegionId, std::shared_ptr<http::MemoryChannel>> channels_;
+  std::function<void(const catalog::RegionId&, bool)> listener_;
+};
+
+struct TestRegion {
+  std::shared_ptr<audit::MemoryFiles> files;  // survives a restart
+  std::unique_ptr<audit::Log> log;
+  MemoryDocuments documents;
+  InlineBackground background;
+  std::unique_ptr<ScriptedModel> model;
+  std::unique_ptr<Region> region;
+  struct Part {
+    std::unique_ptr<SeededRng> rng;
+    std::unique_ptr<MemoryLinks> links;
+    std::unique_ptr<Worker> worker;
+  };
+  std::vector<Part> workers;
+  bool alive = true;
+};
+
+struct Reply {
+  bool done = false;
+  std::optional<Error> error;  // the connection broke
+  int status = 0;
+  http::Headers headers;
+  std::string body;
+  std::string header(std::string_view name) const {
+    return std::string(headers.get(name).value_or(""));
+  }
+};
+
+class TestDeployment {
+ public:
+  struct Options {
+    std::vector<std::string> regions{"eu-south-1", "eu-central-1", "eu-west-1", "eu-west-2"};
+    int workers = 2;
+    std::uint32_t slots = 2;
+    GlobalProfiles global_profiles = GlobalProfiles::off;
+    std::string policy =
+        R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["bedrock:*","cloudtrail:*"],"Resource":"*"}})";
+    audit::Durability durability = audit::Durability::relaxed;
+  };
+  explicit TestDeployment(Options options);
+  TestDeployment() : TestDeployment(Options{}) {}
+  ~TestDeployment();
+
+  // Sends a signed request to one worker of a Region; the reply fills as virtual time runs.
+  std::shared_ptr<Reply> send(const std::string& region, std::string method, std::string target,
+                              std::string body, std::string service = "bedrock",
+                              aws::Credentials key = demo_key, int worker = 0,
+                              http::Headers headers = {});
+  std::shared_ptr<Reply> converse(const std::string& region, std::string model, int worker = 0,
+                                  std::string text = "Hello", bool stream = false);
+  bool run_until_done(const std::vector<std::shared_ptr<Reply>>& replies, Duration limit = 60s);
+  void run_for(Duration duration) { loop.run_for(duration); }
+  void kill_gateway(const std::string& region);
+
+  // Every record of the demo account at a Region, newest first.
+  std::vector<json::object> records(const std::string& region);
+  std::vector<json::object> service_events(const std::string& region);
+
+  TestRegion& at(const std::string& region) { return *regions.at(region); }
+  VirtualLoop loop;
+  std::map<std::string, std::unique_ptr<TestRegion>> regions;
+  bool keep_replies_alive = true;
+  // Drops the client of a reply: as if its connection closed.
+  void hang_up(const std::shared_ptr<Reply>& reply);
+
+ private:
+  void connect_all();
+  std::map<Reply*, std::unique_ptr<Cancellation>> hang_ups_;
+};
+
+}  // namespace tidegate::gateway

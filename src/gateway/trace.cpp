@@ -1,0 +1,46 @@
+#include "gateway/trace.hpp"
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+
+namespace tidegate::gateway {
+namespace {
+
+bool is_lower_hex(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool is_valid(std::string_view t) {
+  const auto all_zero = [](std::string_view part) {
+    return part.find_first_not_of('0') == std::string_view::npos;
+  };
+  return t.size() == 55 && t.starts_with("00-") && t[35] == '-' && t[52] == '-' &&
+         is_lower_hex(t.substr(3, 32)) && is_lower_hex(t.substr(36, 16)) &&
+         is_lower_hex(t.substr(53, 2)) && !all_zero(t.substr(3, 32)) && !all_zero(t.substr(36, 16));
+}
+
+std::string random_hex(Rng& rng, std::size_t bytes) {
+  std::string raw(bytes, '\0');
+  rng.fill({reinterpret_cast<std::uint8_t*>(raw.data()), raw.size()});
+  return to_hex(raw);
+}
+
+}  // namespace
+
+std::string continue_trace(std::string_view incoming, Rng& rng) {
+  const bool valid = is_valid(incoming);
+  std::string out = "00-";
+  out += valid ? std::string(incoming.substr(3, 32)) : random_hex(rng, 16);
+  out += '-';
+  out += random_hex(rng, 8);
+  out += valid ? std::string(incoming.substr(52)) : "-00";
+  return out;
+}
+
+std::string_view trace_id(std::string_view traceparent) {
+  return traceparent.size() == 55 ? traceparent.substr(3, 32) : std::string_view{};
+}
+
+}  // namespace tidegate::gateway

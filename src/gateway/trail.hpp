@@ -1,0 +1,111 @@
+// The facts of one request so far, each made in one place only: what record() writes and `explain`
+// shows.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/bedrock.hpp"
+#include "api/operations.hpp"
+#include "audit/record.hpp"
+#include "catalog/catalog.hpp"
+#include "gateway/snapshot.hpp"
+#include "identity/authenticator.hpp"
+#include "model/backend.hpp"
+#include "policy/policy.hpp"
+#include "routing/routing.hpp"
+
+namespace tidegate::gateway {
+
+// Bytes of bodies that are held, given back when the request ends.
+class BodyLease {
+ public:
+  explicit BodyLease(std::atomic<std::size_t>& total) : total_(&total) {}
+  BodyLease(const BodyLease&) = delete;
+  BodyLease& operator=(const BodyLease&) = delete;
+  ~BodyLease() { total_->fetch_sub(held_, std::memory_order_relaxed); }
+  bool grow(std::size_t bytes) {
+    held_ += bytes;
+    return total_->fetch_add(bytes, std::memory_order_relaxed) + bytes <= limits::body_budget_bytes;
+  }
+
+ private:
+  std::atomic<std::size_t>* total_;
+  std::size_t held_ = 0;
+};
+
+// receive(): which operation, and the whole body.
+struct Call {
+  api::Match match{};
+  aws::Protocol protocol = aws::Protocol::rest_json;
+  identity::ClaimedIdentity claim;  // not yet believed
+  std::string body;
+  Sha256 body_hash{};
+  const api::Operation& operation() const { return *match.operation; }
+};
+
+// resolve(): which Regions. From here on no other can be named.
+struct Target {
+  const catalog::Profile* profile = nullptr;  // nullptr: a bare model id
+  const catalog::Row* row = nullptr;
+  std::string model_id;
+  std::string profile_arn;
+};
+
+// authorize(): may they, and every check behind it. Only authorize() makes one; admit() takes
+// nothing else.
+class Permit {
+ public:
+  const std::vector<policy::Check>& checks() const { return *checks_; }
+
+ private:
+  friend class Pipeline;
+  explicit Permit(std::shared_ptr<const std::vector<policy::Check>> checks)
+      : checks_(std::move(checks)) {}
+  std::shared_ptr<const std::vector<policy::Check>> checks_;
+};
+
+// admit(): one unit of the gateway's bounded concurrency, given back when the request ends.
+class Admitted {
+ public:
+  Admitted(Admitted&& other) noexcept : region_(std::exchange(other.region_, nullptr)) {}
+  Admitted& operator=(Admitted&&) = delete;
+  ~Admitted();
+
+ private:
+  friend class Pipeline;
+  explicit Admitted(class Region& region) : region_(&region) {}
+  class Region* region_;
+};
+
+struct Trail {
+  std::string request_id;
+  std::string traceparent;  // ours, to pass on
+  MonoTime arrived{};
+  WallTime arrived_wall{};
+  std::shared_ptr<const Snapshot> snapshot;
+  std::optional<BodyLease> lease;
+  aws::Protocol protocol =
+      aws::Protocol::rest_json;  // for errors, also before the operation is known
+
+  std::optional<Call> call;
+  std::optional<identity::Principal> principal;
+  std::optional<Target> target;
+  std::optional<Permit> permit;
+  std::optional<Admitted> admitted;
+  std::optional<routing::Decision> decision;  // the last one
+  std::vector<model::Attempt> attempts;
+  std::vector<audit::AttemptRecord> attempt_records;
+  std::shared_ptr<const std::vector<policy::Check>> checks;  // also of a refusal
+  json::object request_parameters;                           // of control operations
+  Duration queued{0};
+  bool opened = false;  // an opened entry was written
+  std::string event_id;
+  const model::Attempt* answered() const {
+    return !attempts.empty() && attempts.back().ok() ? &attempts.back() : nullptr;
+  }
+};
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,215 @@
+#include "gateway/worker.hpp"
+
+namespace tidegate::gateway {
+namespace {
+
+constexpr http::ClientTimeouts report_timeouts{.connect = limits::backend_connect_timeout,
+                                               .first_byte = limits::report_silent,
+                                               .idle = limits::report_silent};
+constexpr std::size_t report_line_max = 64 * 1024;
+
+// Counts a background task of a worker, so that stop() can wait for it.
+class TaskUnit {
+ public:
+  explicit TaskUnit(int& count) : count_(count) { ++count_; }
+  TaskUnit(const TaskUnit&) = delete;
+  TaskUnit& operator=(const TaskUnit&) = delete;
+  ~TaskUnit() { --count_; }
+
+ private:
+  int& count_;
+};
+
+}  // namespace
+
+Worker::Worker(Region& region, WorkerPorts ports, int index)
+    : region_(region),
+      ports_(std::move(ports)),
+      index_(index),
+      snapshot_(region.snapshot()),
+      authenticator_(region.config().region.str(), region.config().clock_skew),
+      executor_(ports_.loop, region.models_ptr(), ports_.backend_clients),
+      queues_(ports_.loop),
+      pipeline_(region, *this),
+      peer_door_(region, *this) {
+  region_.add_worker(this);
+}
+Worker::~Worker() = default;
+
+void Worker::start() {
+  for (const auto& peer : region_.destinations_to_dial()) {
+    link_events_[peer.region] = std::make_unique<Event>(ports_.loop);
+  }
+  ports_.links.on_change([this](const catalog::RegionId& region, bool up) {
+    if (!up) board_.forget(region);
+    count_ready_peers();
+    if (const auto found = link_events_.find(region); found != link_events_.end())
+      found->second->set();
+  });
+  for (const auto& peer : region_.destinations_to_dial()) spawn(follow_reports(peer));
+  if (index_ == 0) {
+    spawn(probe_backends());
+    spawn(watch());
+  }
+}
+
+void Worker::stop() {
+  stopping_.request();
+  for (auto& [region, event] : link_events_) event->set();
+}
+
+routing::RegionSignals Worker::signals(const catalog::RegionId& region,
+                                       std::string_view model_id) const {
+  routing::RegionSignals out;
+  if (region == region_.config().region) {
+    out.standing = routing::Standing::local;
+    if (const auto* entry = region_.models().find(model_id)) {
+      out.serves_model = true;
+      out.ready = entry->backend->healthy();
+      out.slots = entry->backend->config().slots;
+      out.busy = entry->backend->busy();
+    }
+    return out;
+  }
+  if (!link_events_.contains(region))
+    return out;  // not dialled: not deployed, as far as this row is concerned
+  const MonoTime now = ports_.loop.clock().mono();
+  out.rtt = ports_.links.rtt(region);
+  const Board::Entry* entry = board_.find(region);
+  if (!ports_.links.channel(region)) {
+    out.standing = routing::Standing::unreachable;
+  } else if (!entry || now - entry->received > limits::report_fresh + out.rtt) {
+    out.standing = routing::Standing::stale;
+  } else {
+    out.standing = routing::Standing::linked;
+  }
+  out.serves_model = true;  // until it says otherwise
+  if (!entry) return out;
+  out.report_age = now - entry->received;
+  out.draining = entry->report.draining;
+  const auto load = entry->report.models.find(model_id);
+  out.serves_model = load != entry->report.models.end();
+  if (!out.serves_model) return out;
+  out.ready = load->second.ready;
+  out.slots = load->second.slots;
+  out.busy = load->second.busy;
+  out.waiting = load->second.waiting;
+  // Sent from here, not ended, and not yet among those that the report counts as running for us.
+  if (const PeerCounters* counters = region_.counters(region)) {
+    const std::uint32_t sent = counters->sent.load(std::memory_order_relaxed);
+    out.sent_unreported = sent > entry->report.running_for_reader
+                              ? sent - static_cast<std::uint32_t>(entry->report.running_for_reader)
+                              : 0;
+  }
+  return out;
+}
+
+MonoTime Worker::last_report(const catalog::RegionId& region) const {
+  const Board::Entry* entry = board_.find(region);
+  return entry ? entry->received : MonoTime{};
+}
+
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  ports_.loop.post(
+      [this, snapshot = std::move(snapshot)]() mutable { snapshot_ = std::move(snapshot); });
+}
+
+void Worker::wake_waiters() {
+  ports_.loop.post([this] { queues_.wake(); });
+}
+
+// One long answer of the peer: a report a line, for as long as the link lives.
+Task<void> Worker::follow_reports(peer::PeerConfig peer) {
+  TaskUnit unit(background_tasks_);
+  Event& changed = *link_events_.at(peer.region);
+  while (!stopping_.requested()) {
+    if (auto channel = ports_.links.channel(peer.region)) {
+      co_await read_reports(peer.region, std::move(channel));
+      board_.forget(peer.region);
+      count_ready_peers();
+    }
+    if (stopping_.requested()) break;
+    co_await changed.wait_until(ports_.loop.now() + limits::report_silent, &stopping_);
+  }
+}
+
+Task<void> Worker::read_reports(const catalog::RegionId& region,
+                                std::shared_ptr<http::Channel> channel) {
+  auto sent = co_await channel->send(
+      {.method = "GET", .target = std::string(peer::reports_path), .headers = {}, .body = {}},
+      report_timeouts, &stopping_);
+  if (!sent) co_return;
+  const auto head = co_await (*sent)->head();
+  if (!head || head->status != 200) {
+    log::warn("reports_refused", {{"peer", region.str()}, {"status", head ? head->status : 0}});
+    co_await sleep_for(ports_.loop, limits::report_silent, &stopping_);
+    co_return;
+  }
+  std::string pending;
+  while (!stopping_.requested()) {
+    auto piece = co_await (*sent)->next_body();
+    if (!piece || piece->empty()) co_return;
+    pending += *piece;
+    for (std::size_t end; (end = pending.find('\n')) != std::string::npos;
+         pending.erase(0, end + 1)) {
+      auto report = peer::Report::decode(std::string_view(pending).substr(0, end + 1));
+      if (!report) {
+        log::warn("report_not_understood",
+                  {{"peer", region.str()}, {"why", report.error().message}});
+        co_return;
+      }
+      board_.update(region, *std::move(report), ports_.loop.now());
+    }
+    if (pending.size() > report_line_max) co_return;
+    count_ready_peers();
+    queues_.wake();
+  }
+}
+
+void Worker::count_ready_peers() {
+  int ready = 0;
+  for (const auto& [region, event] : link_events_) {
+    const Board::Entry* entry = board_.find(region);
+    if (!entry || entry->report.draining || !ports_.links.channel(region)) continue;
+    ready += std::ranges::any_of(entry->report.models, [](const auto& m) { return m.second.ready; })
+                 ? 1
+                 : 0;
+  }
+  ready_peers_.store(ready, std::memory_order_relaxed);
+}
+
+Task<void> Worker::probe_backends() {
+  TaskUnit unit(background_tasks_);
+  while (!stopping_.requested()) {
+    co_await executor_.probe();
+    region_.capacity_changed();
+    co_await sleep_for(ports_.loop, limits::probe_interval, &stopping_);
+  }
+}
+
+Task<void> Worker::watch() {
+  TaskUnit unit(background_tasks_);
+  for (int second = 1; !stopping_.requested(); ++second) {
+    for (const auto& backend : region_.models().backends()) {
+      region_.telemetry().slots(backend->config().name, backend->busy(), backend->config().slots,
+                                backend->healthy());
+    }
+    for (const auto& [region, event] : link_events_) {
+      const MonoTime reported = last_report(region);
+      region_.telemetry().peer_link(
+          region.str(), ports_.links.channel(region) != nullptr, ports_.links.rtt(region),
+          reported == MonoTime{} ? Duration(0) : ports_.loop.now() - reported);
+    }
+    const auto health = region_.log().health();
+    region_.telemetry().audit(health.writable, health.entries, health.unsynced,
+                              health.oldest_unsynced);
+    if (second % 60 == 0) {
+      if (json::array counts = region_.strangers().take(); !counts.empty()) {
+        region_.service_event("UnidentifiedCallers", {{"counts", std::move(counts)}}, ports_.rng);
+      }
+    }
+    co_await sleep_for(ports_.loop, 1s, &stopping_);
+  }
+}
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,83 @@
+// One event loop's part of a gateway: connections, links, boards and queues are its own.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "base/rng.hpp"
+#include "gateway/board.hpp"
+#include "gateway/peer_door.hpp"
+#include "gateway/pipeline.hpp"
+#include "gateway/region.hpp"
+#include "gateway/wait_queue.hpp"
+#include "identity/authenticator.hpp"
+#include "model/backend.hpp"
+#include "peer/links.hpp"
+#include "routing/routing.hpp"
+
+namespace tidegate::gateway {
+
+struct WorkerPorts {
+  Loop& loop;
+  Rng& rng;
+  peer::Links& links;
+  model::ClientFactory backend_clients;
+};
+
+class Worker {
+ public:
+  // Registers itself with the region; start() on the loop's thread begins its background tasks.
+  Worker(Region& region, WorkerPorts ports, int index);
+  ~Worker();
+  void start();
+  // Stops the background tasks; they have ended when stopped() is true. On the loop's thread.
+  void stop();
+  bool stopped() const { return background_tasks_ == 0; }
+
+  http::Handler& public_handler() { return pipeline_; }
+  http::Handler& peer_handler() { return peer_door_; }
+  Pipeline& pipeline() { return pipeline_; }
+
+  Loop& loop() { return ports_.loop; }
+  Rng& rng() { return ports_.rng; }
+  peer::Links& links() { return ports_.links; }
+  identity::Authenticator& authenticator() { return authenticator_; }
+  model::LocalExecutor& executor() { return executor_; }
+  WaitQueues& queues() { return queues_; }
+  const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+
+  // What is known now of a Region, for a decision about `model_id`.
+  routing::RegionSignals signals(const catalog::RegionId& region, std::string_view model_id) const;
+
+  // When that Region's last report came; zero if it never did.
+  MonoTime last_report(const catalog::RegionId& region) const;
+
+  // From any thread.
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+  void wake_waiters();
+  bool sees_a_ready_peer() const { return ready_peers_.load(std::memory_order_relaxed) > 0; }
+
+ private:
+  Task<void> follow_reports(peer::PeerConfig peer);
+  Task<void> read_reports(const catalog::RegionId& region, std::shared_ptr<http::Channel> channel);
+  Task<void> probe_backends();
+  Task<void> watch();  // once a second: gauges, strangers
+  void count_ready_peers();
+
+  Region& region_;
+  WorkerPorts ports_;
+  int index_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  identity::Authenticator authenticator_;
+  model::LocalExecutor executor_;
+  Board board_;
+  WaitQueues queues_;
+  Pipeline pipeline_;
+  PeerDoor peer_door_;
+  std::map<catalog::RegionId, std::unique_ptr<Event>> link_events_;
+  Cancellation stopping_;
+  int background_tasks_ = 0;
+  std::atomic<int> ready_peers_{0};
+};
+
+}  // namespace tidegate::gateway
