@@ -367,7 +367,7 @@ ResponseEncoder::ResponseEncoder(const Request& request)
     : head_request_(request.head.method == "HEAD"),
       http1_0_(request.head.version == Version::http1_0) {}
 
-void ResponseEncoder::begin(ResponseHead head, std::string_view date, bool close) {
+void ResponseEncoder::begin(ResponseHead head, std::string_view date, After after) {
   begun_ = true;
   head_ = std::move(head);
   date_ = date;
@@ -380,19 +380,20 @@ void ResponseEncoder::begin(ResponseHead head, std::string_view date, bool close
   for (const char* name : {"content-length", "transfer-encoding", "connection", "date"})
     head_.headers.erase(name);
   bodiless_ = head_request_ || head_.status == 204 || head_.status == 304;
-  close_ = close || http1_0_;
+  close_ = after == After::close || http1_0_;
 }
 
 Result<Pieces> ResponseEncoder::write(std::string bytes) {
   if (bytes.empty()) return Pieces{};
-  return encode(std::move(bytes), false);
+  return encode(std::move(bytes), Part::middle);
 }
 
 Result<Pieces> ResponseEncoder::finish(std::string last) {
-  return encode(std::move(last), true);
+  return encode(std::move(last), Part::last);
 }
 
-Result<Pieces> ResponseEncoder::encode(std::string bytes, bool last) {
+Result<Pieces> ResponseEncoder::encode(std::string bytes, Part part) {
+  const bool last = part == Part::last;
   Pieces out;
   written_ += bytes.size();
   if (!head_sent_) {

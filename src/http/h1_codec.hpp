@@ -87,6 +87,9 @@ struct Pieces {
   bool empty() const { return front.empty() && back.empty(); }
 };
 
+// What becomes of the connection after an answer.
+enum class After : std::uint8_t { keep, close };
+
 // Frames one answer. The head is kept back until the first bytes of the body, so that both leave in
 // one send, and so that a short answer gets a content-length of its own.
 class ResponseEncoder {
@@ -94,9 +97,8 @@ class ResponseEncoder {
   ResponseEncoder() = default;
   explicit ResponseEncoder(const Request& request);
 
-  // `close`: the connection ends after this answer; it is also forced where the body can end in no
-  // other way.
-  void begin(ResponseHead head, std::string_view date, bool close);
+  // HTTP/1.0 connections always close.
+  void begin(ResponseHead head, std::string_view date, After after);
   // Errors: internal (the body is not as long as its head says: a bug of the handler).
   Result<Pieces> write(std::string bytes);
   Result<Pieces> finish(std::string last);
@@ -104,7 +106,8 @@ class ResponseEncoder {
   bool closes() const { return close_; }
 
  private:
-  Result<Pieces> encode(std::string bytes, bool last);
+  enum class Part : std::uint8_t { middle, last };
+  Result<Pieces> encode(std::string bytes, Part part);
   void write_head(std::string& to, std::optional<std::size_t> whole_body) const;
 
   bool head_request_ = false;

@@ -186,9 +186,9 @@ TEST(H1Body, DecodesWholeAndByteByByte) {
 
 std::string answer(std::string_view request, const ResponseHead& head,
                    std::initializer_list<std::string> pieces, std::string last,
-                   bool close = false) {
+                   After after = After::keep) {
   ResponseEncoder encoder(**request_of(request));
-  encoder.begin(head, "D", close);
+  encoder.begin(head, "D", after);
   std::string out;
   for (const std::string& piece : pieces) {
     const auto encoded = encoder.write(piece);
@@ -223,7 +223,7 @@ TEST(H1Response, IsFramedForTheRequest) {
   EXPECT_EQ(answer(old, {}, {"hello"}, "!"),
             "HTTP/1.1 200 OK\r\ndate: D\r\nconnection: close\r\n\r\nhello!");
   EXPECT_EQ(
-      answer(get, {200, {{"a", "b\r\nc: d"}, {"Connection", "x"}}}, {}, "", true),
+      answer(get, {200, {{"a", "b\r\nc: d"}, {"Connection", "x"}}}, {}, "", After::close),
       "HTTP/1.1 200 OK\r\na: b  c: d\r\ndate: D\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
 }
 
