@@ -1,0 +1,27 @@
+// The subcommands. Each file adds its own to the command line; what it returns becomes the exit
+// code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/output.hpp"
+
+namespace tidegate::cli {
+
+// Set by the command that ran.
+struct Outcome {
+  Exit code = Exit::ok;
+};
+
+void add_serve(CLI::App& app, Outcome& outcome);
+void add_check(CLI::App& app, Outcome& outcome);
+void add_pki(CLI::App& app, Outcome& outcome);
+void add_dev(CLI::App& app, Outcome& outcome);
+void add_apply(CLI::App& app, Outcome& outcome);
+void add_status(CLI::App& app, Outcome& outcome);
+void add_explain(CLI::App& app, Outcome& outcome);
+void add_route(CLI::App& app, Outcome& outcome);
+void add_replay(CLI::App& app, Outcome& outcome);
+void add_version(CLI::App& app, Outcome& outcome);
+
+}  // namespace tidegate::cli

@@ -1,0 +1,158 @@
+// The authorities and certificates of a deployment, verified by OpenSSL's own rules.
+#include "cli/pki.hpp"
+
+#include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+
+#include "cli/pki_read.hpp"
+
+namespace tidegate::cli::pki {
+namespace {
+
+using Store = std::unique_ptr<X509_STORE, OpensslDelete<X509_STORE_free>>;
+using StoreContext = std::unique_ptr<X509_STORE_CTX, OpensslDelete<X509_STORE_CTX_free>>;
+
+const WallTime now = WallTime{std::chrono::seconds(1'800'000'000)};
+
+class Pki : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "tidegate_pki_XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    paths_.directory = pattern;
+    ASSERT_TRUE(init(paths_, "tidegate.internal", {"eu-south-1", "eu-central-1"}, now));
+  }
+  void TearDown() override { std::filesystem::remove_all(paths_.directory); }
+
+  // X509_V_OK, or why `leaf` does not verify under `authority`.
+  static int verify(X509* leaf, const std::filesystem::path& authority, int purpose) {
+    const auto roots = read_certificates(authority);
+    const Store store(X509_STORE_new());
+    X509_STORE_add_cert(store.get(), roots->front().get());
+    const StoreContext context(X509_STORE_CTX_new());
+    X509_STORE_CTX_init(context.get(), store.get(), leaf, nullptr);
+    X509_STORE_CTX_set_purpose(context.get(), purpose);
+    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(context.get()), 1'800'000'000);
+    X509_verify_cert(context.get());
+    return X509_STORE_CTX_get_error(context.get());
+  }
+  static int verify(const std::filesystem::path& leaf, const std::filesystem::path& authority,
+                    int purpose) {
+    return verify(read_certificates(leaf)->front().get(), authority, purpose);
+  }
+  static mode_t mode_of(const std::filesystem::path& file) {
+    struct stat facts{};
+    EXPECT_EQ(::stat(file.c_str(), &facts), 0) << file;
+    return facts.st_mode & 0777;
+  }
+
+  Paths paths_;
+};
+
+TEST_F(Pki, AuthoritiesAreMadeOnceAndConstrained) {
+  const auto again = init(paths_, "tidegate.internal", {"eu-south-1"}, now);
+  ASSERT_TRUE(again) << again.error().message;
+  for (const Outcome& outcome : *again) EXPECT_EQ(outcome.made, Made::kept) << outcome.file;
+  const auto facts = read(paths_.region_ca("eu-south-1"));
+  ASSERT_TRUE(facts);
+  EXPECT_TRUE(facts->front().authority);
+  EXPECT_EQ(
+      facts->front().constraints,
+      (std::vector<std::string>{"permitted URI:eu-south-1.tidegate.internal", "excluded DNS:(any)",
+                                "excluded IP:(any IPv4)", "excluded IP:(any IPv6)"}));
+  EXPECT_EQ(mode_of(paths_.region_ca_key("eu-south-1")), 0600u);
+  EXPECT_EQ(mode_of(paths_.api_ca_key()), 0600u);
+}
+
+TEST_F(Pki, PeerCertificateIsAnSvidOfItsRegionOnly) {
+  ASSERT_TRUE(issue(paths_, {.region = "eu-south-1"}, now));
+  const auto file = paths_.peer("eu-south-1", "1");
+  const auto facts = read(file);
+  ASSERT_TRUE(facts);
+  EXPECT_FALSE(facts->front().authority);
+  EXPECT_EQ(facts->front().names,
+            std::vector<std::string>{"URI:spiffe://eu-south-1.tidegate.internal/gw/1"});
+  EXPECT_EQ(facts->front().usages,
+            (std::vector<std::string>{"digitalSignature", "serverAuth", "clientAuth"}));
+  EXPECT_EQ(mode_of(paths_.peer_key("eu-south-1", "1")), 0600u);
+  EXPECT_EQ(verify(file, paths_.region_ca("eu-south-1"), X509_PURPOSE_SSL_SERVER), X509_V_OK);
+  EXPECT_EQ(verify(file, paths_.region_ca("eu-south-1"), X509_PURPOSE_SSL_CLIENT), X509_V_OK);
+  EXPECT_NE(verify(file, paths_.region_ca("eu-central-1"), X509_PURPOSE_SSL_SERVER), X509_V_OK);
+}
+
+TEST_F(Pki, PublicCertificateIsForItsNames) {
+  ASSERT_TRUE(issue(
+      paths_, {.region = "eu-south-1", .names = {"api.example.org", "10.0.0.1", "::1"}}, now));
+  const auto file = paths_.api("eu-south-1", "1");
+  EXPECT_EQ(read(file)->front().names,
+            (std::vector<std::string>{"DNS:api.example.org", "IP:10.0.0.1", "IP:0:0:0:0:0:0:0:1"}));
+  EXPECT_EQ(verify(file, paths_.api_ca(), X509_PURPOSE_SSL_SERVER), X509_V_OK);
+  EXPECT_NE(verify(file, paths_.api_ca(), X509_PURPOSE_SSL_CLIENT), X509_V_OK);
+}
+
+// A stolen key of Milan's authority signs a certificate in Frankfurt's name, or for a host: nobody
+// accepts it.
+TEST_F(Pki, AnAuthorityCannotSpeakForAnotherRegion) {
+  const auto authority =
+      read_authority(paths_.region_ca("eu-south-1"), paths_.region_ca_key("eu-south-1"));
+  ASSERT_TRUE(authority);
+  const std::pair<const char*, int> rows[] = {
+      {"URI:spiffe://eu-south-1.tidegate.internal/gw/9", X509_V_OK},
+      {"URI:spiffe://eu-central-1.tidegate.internal/gw/1", X509_V_ERR_PERMITTED_VIOLATION},
+      {"URI:spiffe://x.eu-south-1.tidegate.internal/gw/1", X509_V_ERR_PERMITTED_VIOLATION},
+      {"DNS:example.org", X509_V_ERR_EXCLUDED_VIOLATION},
+      {"IP:127.0.0.1", X509_V_ERR_EXCLUDED_VIOLATION}};
+  for (const auto& [name, expected] : rows) {
+    const PrivateKey key(EVP_EC_gen("P-256"));
+    const Certificate forged(X509_new());
+    X509_set_version(forged.get(), X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(forged.get()), 7);
+    X509_set_issuer_name(forged.get(), X509_get_subject_name(authority->certificate.get()));
+    ASN1_TIME_set(X509_getm_notBefore(forged.get()), 1'799'999'000);
+    ASN1_TIME_set(X509_getm_notAfter(forged.get()), 1'800'009'000);
+    X509_set_pubkey(forged.get(), key.get());
+    const Extension extension(X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, name));
+    ASSERT_TRUE(extension) << name;
+    X509_add_ext(forged.get(), extension.get(), -1);
+    ASSERT_NE(X509_sign(forged.get(), authority->key.get(), EVP_sha256()), 0);
+    EXPECT_EQ(verify(forged.get(), paths_.region_ca("eu-south-1"), X509_PURPOSE_ANY), expected)
+        << name;
+  }
+}
+
+TEST_F(Pki, CheckPairSaysWhatDoesNotHold) {
+  ASSERT_TRUE(issue(paths_, {.region = "eu-south-1"}, now));
+  ASSERT_TRUE(issue(paths_, {.region = "eu-central-1"}, now));
+  const auto certificate = paths_.peer("eu-south-1", "1");
+  const auto key = paths_.peer_key("eu-south-1", "1");
+  const std::string uri = "spiffe://eu-south-1.tidegate.internal/gw/1";
+  EXPECT_TRUE(check_pair(certificate, key, uri, now));
+  const auto other_key = check_pair(certificate, paths_.peer_key("eu-central-1", "1"), uri, now);
+  ASSERT_FALSE(other_key);
+  EXPECT_NE(other_key.error().message.find("is not the key of"), std::string::npos);
+  const auto expired = check_pair(certificate, key, uri, now + std::chrono::days(91));
+  ASSERT_FALSE(expired);
+  EXPECT_NE(expired.error().message.find("is not in force"), std::string::npos);
+  const auto early = check_pair(certificate, key, uri, now - std::chrono::hours(1));
+  EXPECT_FALSE(early);
+  const auto other_node =
+      check_pair(certificate, key, "spiffe://eu-south-1.tidegate.internal/gw/2", now);
+  ASSERT_FALSE(other_node);
+  EXPECT_NE(other_node.error().why.find("/gw/1"), std::string::npos);
+}
+
+TEST_F(Pki, NamesThatDoNotBelongInAUriAreRefused) {
+  for (const char* region : {"", "EU-south-1", "eu/south", "..", "a,b", "a b"}) {
+    EXPECT_FALSE(init(paths_, "tidegate.internal", {region}, now)) << region;
+    EXPECT_FALSE(issue(paths_, {.region = region}, now)) << region;
+  }
+  EXPECT_FALSE(issue(paths_, {.region = "eu-south-1", .node = "../x"}, now));
+  EXPECT_FALSE(issue(paths_, {.region = "eu-south-1", .names = {"a,DNS:b"}}, now));
+}
+
+}  // namespace
+}  // namespace tidegate::cli::pki
