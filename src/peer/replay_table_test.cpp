@@ -1,0 +1,75 @@
+// A token is used once: by one thread or many, whatever the minute.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "peer/token.hpp"
+#include "peer/token_fixture.hpp"
+
+namespace tidegate::peer {
+namespace {
+
+using Seen = ReplayTable::Seen;
+
+const std::int64_t expires = unix_ms(now) + 60'000;
+
+TEST(ReplayTable, KnowsATokenAgainUntilItsMinuteIsOver) {
+  ReplayTable table(1'000);
+  EXPECT_EQ(table.use("a", expires), Seen::fresh);
+  EXPECT_EQ(table.use("a", expires), Seen::replayed);
+  EXPECT_EQ(table.use("b", expires), Seen::fresh);
+  EXPECT_EQ(table.use("c", expires + 60'000), Seen::fresh);
+  EXPECT_EQ(table.use("d", expires + 120'000), Seen::fresh);
+  EXPECT_EQ(table.use("a", expires), Seen::replayed);
+}
+
+TEST(ReplayTable, TheFourthMinuteAfterTakesThePlaceAndTheOldOneIsRefused) {
+  ReplayTable table(1'000);
+  EXPECT_EQ(table.use("a", expires), Seen::fresh);
+  EXPECT_EQ(table.use("a", expires + 240'000),
+            Seen::fresh);  // another token, as far as anyone can tell
+  EXPECT_EQ(table.use("a", expires + 240'000), Seen::replayed);
+  EXPECT_EQ(table.use("b", expires), Seen::replayed);  // a clock that went back
+}
+
+TEST(ReplayTable, FullIsRefusedAndEmptiesWithItsMinute) {
+  ReplayTable table(8);
+  int fresh = 0, full = 0;
+  for (int i = 0; i < 100; ++i) {
+    const Seen seen = table.use("jti-" + std::to_string(i), expires);
+    fresh += seen == Seen::fresh;
+    full += seen == Seen::full;
+  }
+  EXPECT_EQ(fresh, 16);
+  EXPECT_EQ(full, 84);
+  EXPECT_EQ(table.use("later", expires + 240'000), Seen::fresh);
+}
+
+TEST(ReplayTable, TakesTheRateThatItIsMadeFor) {
+  ReplayTable table(20'000);
+  for (int i = 0; i < 20'000; ++i)
+    ASSERT_EQ(table.use("jti-" + std::to_string(i), expires), Seen::fresh);
+  for (int i = 0; i < 20'000; ++i)
+    ASSERT_EQ(table.use("jti-" + std::to_string(i), expires), Seen::replayed);
+}
+
+TEST(ReplayTable, OfManyConcurrentUsesExactlyOneWins) {
+  constexpr int tokens = 5'000, threads = 4;
+  ReplayTable table(tokens);
+  std::atomic<int> waiting{threads}, wins{0};
+  std::vector<std::thread> users;
+  for (int t = 0; t < threads; ++t) {
+    users.emplace_back([&] {
+      --waiting;
+      while (waiting > 0) std::this_thread::yield();
+      for (int i = 0; i < tokens; ++i) {
+        if (table.use("jti-" + std::to_string(i), expires) == Seen::fresh) ++wins;
+      }
+    });
+  }
+  for (std::thread& user : users) user.join();
+  EXPECT_EQ(wins, tokens);
+}
+
+}  // namespace
+}  // namespace tidegate::peer

@@ -1,0 +1,133 @@
+// The signer's own reading of the catalogue, and how strictly a token is opened.
+#include "peer/token.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.hpp"
+#include "peer/seal.hpp"
+#include "peer/token_fixture.hpp"
+
+namespace tidegate::peer {
+namespace {
+
+const TokenSigner signer(catalog::Catalog::built_in());
+
+std::string rule_of(const auto& result) {
+  return result ? "accepted" : result.error().why;
+}
+
+TEST(TokenSigner, RoundTrips) {
+  RoutingToken token = good_token();
+  token.subset = {"eu-central-1", "eu-west-1"};
+  const auto wire = signer.sign(token, link_secret);
+  ASSERT_TRUE(wire) << wire.error().message;
+  const auto opened = open_token(*wire, link_secret);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(opened->jti, token.jti);
+  EXPECT_EQ(opened->request_id, token.request_id);
+  EXPECT_EQ(opened->source, token.source);
+  EXPECT_EQ(opened->destination, token.destination);
+  EXPECT_EQ(opened->profile, token.profile);
+  EXPECT_EQ(opened->profile_version, token.profile_version);
+  EXPECT_EQ(opened->row_hash, token.row_hash);
+  EXPECT_EQ(opened->subset, token.subset);
+  EXPECT_EQ(opened->operation, token.operation);
+  EXPECT_EQ(opened->model_id, token.model_id);
+  EXPECT_EQ(opened->body_sha256, token.body_sha256);
+  EXPECT_EQ(opened->principal_hash, token.principal_hash);
+  EXPECT_EQ(opened->expires_ms, token.expires_ms);
+}
+
+TEST(TokenSigner, RefusesWhatItsOwnCatalogueDoesNotAllow) {
+  struct Case {
+    std::string_view rule;
+    void (*change)(RoutingToken&);
+  };
+  const Case cases[] = {
+      {"unknown_profile", [](RoutingToken& t) { t.profile = "eu.amazon.nova-9-v1:0"; }},
+      {"unknown_profile",
+       [](RoutingToken& t) { t.profile = t.model_id; }},  // a bare model id stays at home
+      {"no_row", [](RoutingToken& t) { t.source = "eu-west-2"; }},
+      {"row_hash", [](RoutingToken& t) { t.row_hash[0] = t.row_hash[0] == '0' ? '1' : '0'; }},
+      {"row_hash", [](RoutingToken& t) { t.profile_version = 2; }},
+      {"not_in_row", [](RoutingToken& t) { t.destination = "eu-west-2"; }},
+      {"not_in_row", [](RoutingToken& t) { t.destination = "us-east-1"; }},
+      {"not_in_row", [](RoutingToken& t) { t.destination = t.source; }},
+      {"subset_widens", [](RoutingToken& t) { t.subset = {"eu-central-1", "eu-west-2"}; }},
+      {"not_in_subset", [](RoutingToken& t) { t.subset = {"eu-west-1"}; }},
+      {"model", [](RoutingToken& t) { t.model_id = "anthropic.claude-opus-5"; }},
+      {"malformed", [](RoutingToken& t) { t.jti.clear(); }},
+      {"malformed", [](RoutingToken& t) { t.body_sha256 = "abc"; }},
+      {"malformed", [](RoutingToken& t) { t.request_id.assign(limits::token_bytes_max, 'r'); }},
+  };
+  for (const Case& c : cases) {
+    RoutingToken token = good_token();
+    c.change(token);
+    const auto wire = signer.sign(token, link_secret);
+    EXPECT_EQ(rule_of(wire), c.rule);
+    if (!wire) EXPECT_EQ(wire.error().code, ErrorCode::fence_refused);
+  }
+  EXPECT_EQ(rule_of(signer.sign(good_token(), "short")), "malformed");
+  EXPECT_EQ(rule_of(signer.sign(good_token(), "")), "malformed");
+}
+
+TEST(OpenToken, IsWorthNothingOnAnotherLink) {
+  const std::string wire = *signer.sign(good_token(), link_secret);
+  EXPECT_EQ(rule_of(open_token(wire, std::string(32, 't'))), "mac");
+  EXPECT_EQ(rule_of(open_token(wire, "")), "mac");
+}
+
+TEST(OpenToken, EveryChangedByteIsNoticed) {
+  const std::string wire = *signer.sign(good_token(), link_secret);
+  for (std::size_t i = 0; i < wire.size(); ++i) {
+    std::string changed = wire;
+    changed[i] = changed[i] == 'A' ? 'B' : 'A';
+    if (changed != wire) EXPECT_FALSE(open_token(changed, link_secret)) << i;
+  }
+  for (const std::string& other :
+       {std::string(), std::string("."), wire + ".", wire + "A", "." + wire,
+        wire.substr(0, wire.find('.')), wire.substr(wire.find('.')),
+        std::string(limits::token_bytes_max + 1, 'A')}) {
+    EXPECT_FALSE(open_token(other, link_secret));
+  }
+}
+
+// A peer that knows the secret may still not say one thing to one reader and another to the next.
+TEST(OpenToken, RefusesWhatIsNotCanonical) {
+  constexpr std::string_view label = "tidegate routing token 1";
+  const std::string wire = *signer.sign(good_token(), link_secret);
+  const std::string text = *unseal(label, wire, link_secret, limits::token_bytes_max);
+  ASSERT_TRUE(open_token(seal(label, text, link_secret), link_secret));
+  const auto with = [&](std::string_view from, std::string_view to) {
+    std::string out = text;
+    const auto at = out.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return out.replace(at, from.size(), to);
+  };
+  for (const std::string& changed : {
+           " " + text,
+           text + " ",
+           text + "{}",
+           std::string("[]"),
+           std::string("7"),
+           std::string("{}"),
+           with("\"v\":1", "\"v\":2"),
+           with("\"v\":1", "\"v\":1,\"w\":1"),
+           with("\"v\":1", "\"v\":1.0"),
+           with("\"v\":1", "\"v\":1,\"v\":1"),
+           with("\"pv\":1", "\"pv\":4294967297"),
+           with("\"pv\":1", "\"pv\":\"1\""),
+           with("\"pv\":1,", ""),
+           with("\"subset\":[]", "\"subset\":null"),
+           with("\"subset\":[]", "\"subset\":[1]"),
+           with("\"op\":\"Converse\"", "\"op\":\"\""),
+           with("\"exp\":", "\"exp\":-"),
+       }) {
+    EXPECT_EQ(rule_of(open_token(seal(label, changed, link_secret), link_secret)), "malformed")
+        << changed;
+  }
+  EXPECT_EQ(rule_of(open_token(seal("tidegate trailer 1", text, link_secret), link_secret)), "mac");
+}
+
+}  // namespace
+}  // namespace tidegate::peer

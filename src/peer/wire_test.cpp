@@ -1,0 +1,136 @@
+#include "peer/wire.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.hpp"
+
+namespace tidegate::peer {
+namespace {
+
+const std::string link_secret(32, 's');
+
+Report report() {
+  return {
+      .epoch = 18'446'744'073'709'551'615u,
+      .sequence = 7,
+      .running_for_reader = 2,
+      .draining = true,
+      .models = {{"amazon.nova-2-lite-v1:0", {.ready = true, .slots = 2, .busy = 1, .waiting = 3}},
+                 {"cohere.embed-v4:0", {}}},
+      .operations = {"Converse", "ConverseStream"}};
+}
+
+TEST(Report, RoundTripsAsOneLine) {
+  const std::string line = report().encode();
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  const auto decoded = Report::decode(line);
+  ASSERT_TRUE(decoded) << decoded.error().why;
+  EXPECT_EQ(decoded->epoch, report().epoch);
+  EXPECT_EQ(decoded->sequence, 7u);
+  EXPECT_EQ(decoded->running_for_reader, 2u);
+  EXPECT_TRUE(decoded->draining);
+  EXPECT_EQ(decoded->operations, report().operations);
+  ASSERT_EQ(decoded->models.size(), 2u);
+  const ModelLoad& load = decoded->models.at("amazon.nova-2-lite-v1:0");
+  EXPECT_TRUE(load.ready);
+  EXPECT_EQ(load.slots, 2u);
+  EXPECT_EQ(load.busy, 1u);
+  EXPECT_EQ(load.waiting, 3u);
+  EXPECT_TRUE(Report::decode(Report().encode()));
+}
+
+TEST(Report, RefusesEverythingElse) {
+  const std::string line = report().encode();
+  const auto with = [&](std::string_view from, std::string_view to) {
+    std::string out = line;
+    const auto at = out.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return out.replace(at, from.size(), to);
+  };
+  for (const std::string& bad : {
+           std::string(),
+           std::string("\n"),
+           std::string("{}\n"),
+           std::string("[]\n"),
+           line.substr(0, line.size() - 1),
+           line + "\n",
+           line + line,
+           " " + line,
+           with("\"sequence\":7", "\"sequence\":-7"),
+           with("\"sequence\":7", "\"sequence\":7.5"),
+           with("\"sequence\":7", "\"sequence\":\"7\""),
+           with("\"sequence\":7", "\"sequence\":7,\"zone\":1"),
+           with("\"protocol\":1", "\"protocol\":2"),
+           with("\"draining\":true", "\"draining\":1"),
+           with("\"slots\":2", "\"slots\":4294967298"),
+           with("\"slots\":2", "\"slots\":2,\"slots\":2"),
+           with("\"cohere.embed-v4:0\":{", "\"cohere.embed-v4:0\":{\"x\":1,"),
+           with("\"Converse\"", "1"),
+           std::string(limits::report_bytes_max, ' ') + line,
+       }) {
+    const auto decoded = Report::decode(bad);
+    ASSERT_FALSE(decoded) << bad;
+    EXPECT_EQ(decoded.error().code, ErrorCode::peer_unavailable);
+  }
+}
+
+Trailer trailer() {
+  return {.request_id = "3f0c6a2e-8d1b-4c55-9f7a-2b6f1d0e9a77",
+          .region = "eu-central-1",
+          .outcome = "success",
+          .error_message = "",
+          .model_name = "smollm2-135m-instruct",
+          .stop_reason = "end_turn",
+          .input_tokens = 9,
+          .output_tokens = 4,
+          .cache_read_tokens = 1,
+          .cache_write_tokens = 2,
+          .first_byte_ms = 171,
+          .total_ms = 412,
+          .row_hash = std::string(64, 'a'),
+          .answer_sha256 = std::string(64, 'b')};
+}
+
+TEST(Trailer, RoundTrips) {
+  const auto opened = Trailer::open(trailer().sign(link_secret), link_secret);
+  ASSERT_TRUE(opened) << opened.error().why;
+  EXPECT_EQ(opened->request_id, trailer().request_id);
+  EXPECT_EQ(opened->region, "eu-central-1");
+  EXPECT_EQ(opened->outcome, "success");
+  EXPECT_EQ(opened->model_name, "smollm2-135m-instruct");
+  EXPECT_EQ(opened->stop_reason, "end_turn");
+  EXPECT_EQ(opened->input_tokens, 9);
+  EXPECT_EQ(opened->output_tokens, 4);
+  EXPECT_EQ(opened->cache_read_tokens, 1);
+  EXPECT_EQ(opened->cache_write_tokens, 2);
+  EXPECT_EQ(opened->first_byte_ms, 171);
+  EXPECT_EQ(opened->total_ms, 412);
+  EXPECT_EQ(opened->row_hash, std::string(64, 'a'));
+  EXPECT_EQ(opened->answer_sha256, std::string(64, 'b'));
+}
+
+TEST(Trailer, EveryChangedByteIsNoticed) {
+  const std::string wire = trailer().sign(link_secret);
+  for (std::size_t i = 0; i < wire.size(); ++i) {
+    std::string changed = wire;
+    changed[i] = changed[i] == 'A' ? 'B' : 'A';
+    if (changed != wire) EXPECT_FALSE(Trailer::open(changed, link_secret)) << i;
+  }
+  EXPECT_FALSE(Trailer::open(wire, std::string(32, 't')));
+  EXPECT_FALSE(Trailer::open("", link_secret));
+}
+
+TEST(Trailer, CutsALongMessageBetweenCharacters) {
+  Trailer t = trailer();
+  t.error_message = "x";
+  while (t.error_message.size() < 2 * limits::trailer_message_bytes_max)
+    t.error_message += "\xc3\xa9";
+  const auto opened = Trailer::open(t.sign(link_secret), link_secret);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->error_message.size(), limits::trailer_message_bytes_max - 1);
+  t.error_message = "\xff";
+  EXPECT_TRUE(Trailer::open(t.sign(link_secret), link_secret));
+}
+
+}  // namespace
+}  // namespace tidegate::peer
