@@ -18,6 +18,9 @@ constexpr std::string_view unspecified = "unspecified";
 // "the model in eu-west-1"
 std::string subject(const Request& request) {
   if (request.resource.contains(":inference-profile/")) return "the profile itself";
+  if (!request.resource.contains(":foundation-model/")) {
+    return request.resource == "*" ? request.action : request.resource;
+  }
   return request.requested_region == unspecified
              ? "the model without a Region (\"unspecified\")"
              : fmt::format("the model in {}", request.requested_region);
