@@ -167,24 +167,21 @@ const Key<File> file_keys[] = {
      }},
 };
 
-// policy/ says where in its text something is wrong as "line L, column C: the rest"; said again as
-// a position in the file.
+// policy/ says where in its text something is wrong: "..., line L, column C: what". Said again as a
+// position in the file.
 void policy_problem(Reader& reader, const PolicyJson& text, const std::string& name,
                     const Error& error) {
   int line = 1, column = 1;
   std::string_view what = error.message;
-  if (const auto at = what.find("line "); at != std::string_view::npos) {
-    const char* const end = what.data() + what.size();
-    const auto after_line = std::from_chars(what.data() + at + 5, end, line);
-    constexpr std::string_view between = ", column ";
-    const std::string_view rest(after_line.ptr, static_cast<std::size_t>(end - after_line.ptr));
-    if (rest.starts_with(between)) {
-      const auto after_column = std::from_chars(after_line.ptr + between.size(), end, column);
-      if (at == 0 && after_column.ptr != end && *after_column.ptr == ':') {
-        what.remove_prefix(static_cast<std::size_t>(after_column.ptr + 1 - what.data()));
-        while (what.starts_with(' ')) what.remove_prefix(1);
-      }
+  constexpr std::string_view line_word = "line ", column_word = ", column ";
+  const char* const end = what.data() + what.size();
+  if (const auto at = what.find(line_word); at != std::string_view::npos) {
+    const char* place = std::from_chars(what.data() + at + line_word.size(), end, line).ptr;
+    if (std::string_view(place, static_cast<std::size_t>(end - place)).starts_with(column_word)) {
+      place = std::from_chars(place + column_word.size(), end, column).ptr;
     }
+    if (std::string_view(place, static_cast<std::size_t>(end - place)).starts_with(": "))
+      what.remove_prefix(static_cast<std::size_t>(place + 2 - what.data()));
   }
   reader.problem_in(text.file, line + text.line_offset, column + text.column_offset,
                     fmt::format("policy \"{}\": {}", name, what),

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <string>
 
-#include "base/json.hpp"
 #include "config/region.hpp"
 #include "gateway/documents.hpp"
 
@@ -23,11 +22,6 @@ Checked<gateway::Documents> load_documents(const std::filesystem::path& file,
 
 // Every key of the file, for the reference.
 std::vector<KeyText> documents_reference();
-
-json::object documents_to_json(const gateway::Documents& documents);
-// Errors: validation, naming the member that is wrong. Checks forms only; policies and names are
-// checked by whoever builds a snapshot of them.
-Result<gateway::Documents> documents_from_json(const json::value& value);
 
 // A principal's ARN must be arn:PARTITION:iam::ACCOUNT:user/NAME or :role/NAME; the account is
 // filled in, and a user id that is the same for the same ARN. nullopt: it is not one.

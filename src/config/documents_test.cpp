@@ -63,27 +63,6 @@ TEST(Documents, ReadsPoliciesPrincipalsAndKeys) {
   EXPECT_EQ(documents->keys[0].principal_arn, "arn:aws:iam::111122223333:user/demo");
 }
 
-TEST(Documents, JsonThereAndBack) {
-  const auto documents = parse(std::string(good));
-  ASSERT_TRUE(documents);
-  const auto back = documents_from_json(documents_to_json(*documents));
-  ASSERT_TRUE(back) << back.error().message;
-  EXPECT_EQ(json::serialize(documents_to_json(*back)),
-            json::serialize(documents_to_json(*documents)));
-  EXPECT_EQ(back->principals[1].user_id, documents->principals[1].user_id);
-}
-
-TEST(Documents, JsonIsStrict) {
-  const char* rows[] = {R"([])",
-                        R"({"policy":[]})",
-                        R"({"policies":{}})",
-                        R"({"policies":[{"name":"a"}]})",
-                        R"({"principals":[{"arn":"arn:aws:s3:::x"}]})",
-                        R"({"keys":[{"id":"a","secret":"b","principal":"c","active":1}]})",
-                        R"({"keys":[{"id":"a","secret":"b","principal":"c","extra":1}]})"};
-  for (const char* row : rows) EXPECT_FALSE(documents_from_json(json::parse(row).value())) << row;
-}
-
 struct Mistake {
   std::string name, from, to, message;
 };
