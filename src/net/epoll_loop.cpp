@@ -79,7 +79,9 @@ void EpollLoop::wait() {
     auto* watcher = static_cast<Watcher*>(events[static_cast<std::size_t>(i)].data.ptr);
     if (!watcher) continue;  // the wake-up: run_posted() is next
     const bool hang_up = flags & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-    watcher->on_ready(hang_up || flags & EPOLLIN, hang_up || flags & EPOLLOUT, hang_up);
+    watcher->on_ready({.readable = hang_up || flags & EPOLLIN,
+                       .writable = hang_up || flags & EPOLLOUT,
+                       .hang_up = hang_up});
   }
 }
 

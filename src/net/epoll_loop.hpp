@@ -34,11 +34,15 @@ class Descriptor {
 
 class EpollLoop final : public Loop {
  public:
+  struct Readiness {
+    bool readable, writable;
+    bool hang_up;  // the other side has ended its half, or the connection broke
+  };
   // Hears of a descriptor's readiness. It may only take note and call resume_soon(): nothing runs
   // inside the dispatch.
   class Watcher {
    public:
-    virtual void on_ready(bool readable, bool writable, bool hang_up) = 0;
+    virtual void on_ready(Readiness now) = 0;
 
    protected:
     ~Watcher() = default;

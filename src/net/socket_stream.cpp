@@ -36,13 +36,13 @@ SocketStream::SocketStream(EpollLoop& loop, Descriptor socket, const Address& re
   if (!loop_.watch(socket_.get(), this)) socket_.reset();
 }
 
-void SocketStream::on_ready(bool readable, bool writable, bool hang_up) {
-  hang_up_ |= hang_up;
-  if (readable) {
+void SocketStream::on_ready(EpollLoop::Readiness now) {
+  hang_up_ |= now.hang_up;
+  if (now.readable) {
     readable_ = true;
     wake(reader_);
   }
-  if (writable) {
+  if (now.writable) {
     writable_ = true;
     wake(writer_);
   }
@@ -113,6 +113,15 @@ Task<int> SocketStream::connected() {
 void SocketStream::send_now(std::string_view bytes) {
   if (socket_ && writable_)
     ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+bool SocketStream::quiet() {
+  if (!socket_ || hang_up_) return false;
+  // A read that just filled its buffer cannot know whether more is there.
+  char byte;
+  if (readable_ && ::recv(socket_.get(), &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN)
+    readable_ = false;
+  return !readable_;
 }
 
 void SocketStream::shutdown_write() {

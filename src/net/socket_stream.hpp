@@ -28,7 +28,7 @@ class SocketStream final : public Stream, private EpollLoop::Watcher {
   void send_now(std::string_view bytes);
   // True while nothing has arrived unasked: an idle connection that the other side closed is not
   // quiet.
-  bool quiet() const { return socket_ && !readable_; }
+  bool quiet();
 
  private:
   struct Edge {
@@ -37,7 +37,7 @@ class SocketStream final : public Stream, private EpollLoop::Watcher {
     void await_suspend(std::coroutine_handle<> handle) noexcept { waiter = handle; }
     void await_resume() const noexcept {}
   };
-  void on_ready(bool readable, bool writable, bool hang_up) override;
+  void on_ready(EpollLoop::Readiness now) override;
   void wake(std::coroutine_handle<>& waiter);
 
   EpollLoop& loop_;
