@@ -25,16 +25,15 @@ constexpr auto kept_in_query = byte_set([](int c) { return c > 0x20 && c < 0x7f;
 
 void append_encoded(std::string& out, std::string_view text, const std::array<bool, 256>& kept) {
   static constexpr char hex[] = "0123456789ABCDEF";
-  for (const char c : text) {
-    const auto b = static_cast<unsigned char>(c);
-    if (kept[b]) {
-      out += c;
-    } else {
-      out += '%';
-      out += hex[b >> 4];
-      out += hex[b & 15];
-    }
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto b = static_cast<unsigned char>(text[i]);
+    if (kept[b]) continue;
+    out.append(text, start, i - start);
+    out += {'%', hex[b >> 4], hex[b & 15]};
+    start = i + 1;
   }
+  out.append(text, start);
 }
 
 void append_query(std::string& out, std::string_view query) {
@@ -62,15 +61,16 @@ void append_query(std::string& out, std::string_view query) {
 
 // Trimmed, and each run of white space inside is one space.
 void append_header_value(std::string& out, std::string_view value) {
-  bool pending_space = false;
-  const std::size_t start = out.size();
-  for (const char c : value) {
-    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-      pending_space = out.size() > start;
-    } else {
-      if (std::exchange(pending_space, false)) out += ' ';
-      out += c;
-    }
+  constexpr std::string_view space = " \t\r\n";
+  for (bool first = true;; first = false) {
+    const auto start = value.find_first_not_of(space);
+    if (start == std::string_view::npos) return;
+    if (!first) out += ' ';
+    value.remove_prefix(start);
+    const auto end = value.find_first_of(space);
+    out += value.substr(0, end);
+    if (end == std::string_view::npos) return;
+    value.remove_prefix(end);
   }
 }
 

@@ -69,6 +69,7 @@ std::vector<Check> check_invoke(const std::vector<const PolicyDocument*>& polici
   const std::string& source = question.row->source().str();
   std::optional<std::string> profile_arn;
   std::vector<Check> checks;
+  checks.reserve(3 + question.row->destinations().size());
   const auto add = [&](std::string resource, std::string_view region) {
     Request request{question.action, std::move(resource), std::string(region), profile_arn};
     Decision decision = evaluate(policies, request);
