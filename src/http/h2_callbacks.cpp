@@ -282,6 +282,7 @@ nghttp2_data_provider H2Callbacks::body_of(H2Stream& stream) {
                               nghttp2_data_source* source, void* user) -> ssize_t {
     return guarded([&]() -> ssize_t {
       auto& stream = *static_cast<H2Stream*>(source->ptr);
+      if (stream.resetting) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // no false end
       const std::size_t pending = stream.pending();
       if (pending == 0 && !stream.out_ended) {
         stream.deferred = true;

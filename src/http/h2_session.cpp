@@ -232,7 +232,7 @@ Result<void> H2Session::respond(H2Stream& stream, const ResponseHead& head, H2En
 }
 
 void H2Session::write(H2Stream& stream, std::string bytes) {
-  if (abandoned_ || stream.closed || stream.out_ended || bytes.empty()) return;
+  if (abandoned_ || stream.closed || stream.resetting || stream.out_ended || bytes.empty()) return;
   if (stream.out.empty()) {
     stream.out = std::move(bytes);
   } else {
@@ -262,8 +262,11 @@ std::string H2Session::take_body(H2Stream& stream) {
 }
 
 void H2Session::reset(H2Stream& stream, H2Code code) {
-  if (abandoned_ || stream.closed) return;
+  if (abandoned_ || stream.closed || std::exchange(stream.resetting, true)) return;
   nghttp2_submit_rst_stream(session_, no_flags, stream.id, static_cast<std::uint32_t>(code));
+  stream.borrowed = {};
+  stream.out.clear();
+  stream.out_sent = 0;
 }
 
 void H2Session::release(H2Stream& stream) {
@@ -272,11 +275,7 @@ void H2Session::release(H2Stream& stream) {
   if (stream.closed) return forget(stream);
   stream.released = true;
   const bool may_finish = role_ == H2Role::server && stream.out_ended;
-  if (may_finish) return;
-  reset(stream, H2Code::cancel);
-  stream.borrowed = {};
-  stream.out.clear();
-  stream.out_sent = 0;
+  if (!may_finish) reset(stream, H2Code::cancel);
 }
 
 void H2Session::reset_stalled(MonoTime now, Duration patience) {
@@ -289,7 +288,6 @@ void H2Session::reset_stalled(MonoTime now, Duration patience) {
       stream->stalled_since = now;
     } else if (now - stream->stalled_since >= patience) {
       reset(*stream, H2Code::cancel);
-      stream->stalled_since = now;
     }
   }
 }

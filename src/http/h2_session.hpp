@@ -75,8 +75,9 @@ struct H2Stream {
 
   // The session's own notes.
   std::size_t header_bytes = 0, header_count = 0;
-  bool queued = false;    // in the change list
-  bool released = false;  // the owner has gone
+  bool queued = false;     // in the change list
+  bool released = false;   // the owner has gone
+  bool resetting = false;  // our RST_STREAM is queued
   std::uint64_t seen_bytes = 0;
   MonoTime stalled_since{};
 };

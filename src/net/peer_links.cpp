@@ -1,0 +1,163 @@
+#include "net/peer_links.hpp"
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "net/dial.hpp"
+
+namespace tidegate::net {
+
+// Kept alive by its task, which may notice only later that the links are gone.
+struct PeerLinks::Link {
+  Link(Loop& on, Rng& random, peer::RegionIdentity own, peer::PeerConfig peer, Dial how,
+       PeerLinks* of)
+      : loop(on),
+        rng(random),
+        self(std::move(own)),
+        config(std::move(peer)),
+        dial(std::move(how)),
+        links(of) {}
+
+  Loop& loop;
+  Rng& rng;
+  const peer::RegionIdentity self;
+  const peer::PeerConfig config;
+  const Dial dial;
+  PeerLinks* links;  // null once they are gone
+  Cancellation stop;
+  std::shared_ptr<H2Channel> channel;  // while it is usable
+};
+
+namespace {
+
+// Half of it is chance, so that Regions that lost the same peer do not come back in step.
+Duration jittered(Duration wait, Rng& rng) {
+  const auto half = static_cast<std::uint64_t>(wait.count() / 2);
+  return Duration(static_cast<std::int64_t>(half + rng.below(half + 1)));
+}
+
+Error not_that_region(const peer::PeerConfig& config, std::string_view uri) {
+  return {.code = ErrorCode::peer_unavailable,
+          .origin = Origin::peer,
+          .retry = Retry::other_region,
+          .message = "The other end of the link is not Region " + config.region.str() + ".",
+          .mend = {},
+          .why = "its identity is \"" + std::string(uri) + "\""};
+}
+
+}  // namespace
+
+PeerLinks::PeerLinks(Loop& loop, Rng& rng, peer::RegionIdentity self,
+                     std::vector<peer::PeerConfig> peers, Dial dial) {
+  for (peer::PeerConfig& config : peers) {
+    const catalog::RegionId region = config.region;
+    links_.emplace(region, std::make_shared<Link>(loop, rng, self, std::move(config), dial, this));
+  }
+}
+
+PeerLinks::~PeerLinks() {
+  for (auto& [region, link] : links_) {
+    link->links = nullptr;
+    link->stop.request();
+  }
+}
+
+void PeerLinks::start() {
+  for (auto& [region, link] : links_) spawn(keep(link));
+}
+
+std::shared_ptr<http::Channel> PeerLinks::channel(const catalog::RegionId& region) {
+  const auto found = links_.find(region);
+  if (found == links_.end() || !found->second->channel || !found->second->channel->usable())
+    return nullptr;
+  return found->second->channel;
+}
+
+Duration PeerLinks::rtt(const catalog::RegionId& region) const {
+  const auto found = links_.find(region);
+  return found == links_.end() || !found->second->channel ? Duration{0}
+                                                          : found->second->channel->rtt();
+}
+
+void PeerLinks::on_change(std::function<void(const catalog::RegionId&, bool up)> listener) {
+  listeners_.push_back(std::move(listener));
+}
+
+void PeerLinks::notify(const catalog::RegionId& region, bool up) {
+  for (const auto& listener : listeners_) listener(region, up);
+}
+
+Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
+  const catalog::RegionId& region = link->config.region;
+  Duration wait = limits::link_reconnect_min;
+  bool failing = false;  // a Region that is down for an hour is one line in the log, not thousands
+  while (!link->stop.requested()) {
+    auto opened = co_await open(link);
+    if (opened && link->links) {
+      failing = false;
+      const MonoTime since = link->loop.now();
+      const auto channel = *std::move(opened);
+      link->channel = channel;
+      const Cancellation::Callback on_stop(&link->stop, [&] { channel->close(); });
+      log::info("peer_link_up", {{"peer", region.str()}, {"host", link->config.host}});
+      link->links->notify(region, true);
+      co_await channel->unusable();
+      link->channel.reset();  // exchanges under way hold it until they end
+      log::warn("peer_link_down", {{"peer", region.str()}});
+      if (link->links) link->links->notify(region, false);
+      if (link->loop.now() - since >= limits::link_reconnect_max) wait = limits::link_reconnect_min;
+    } else if (!opened && !std::exchange(failing, true)) {
+      log::warn("peer_link_failed", {{"peer", region.str()},
+                                     {"message", opened.error().message},
+                                     {"why", opened.error().why}});
+    }
+    co_await sleep_for(link->loop, jittered(wait, link->rng), &link->stop);
+    wait = std::min<Duration>(2 * wait, limits::link_reconnect_max);
+  }
+}
+
+Task<Result<std::shared_ptr<H2Channel>>> PeerLinks::open(std::shared_ptr<Link> link) {
+  CO_TRY(auto stream, co_await link->dial(link->config, &link->stop));
+  // The dialler has verified this; a channel to the wrong Region would be a hole in the fence, so
+  // it is looked at twice.
+  const std::string uri = stream->info().peer_uri;
+  const auto identity = peer::RegionIdentity::parse(uri, link->self.operator_domain);
+  if (!identity || identity->region != link->config.region) {
+    stream->close();
+    co_return fail(not_that_region(link->config, uri));
+  }
+  auto channel =
+      H2Channel::start(link->loop, std::move(stream),
+                       {.authority = link->config.region.str() + "." + link->self.operator_domain});
+  const Cancellation::Callback on_stop(&link->stop, [&] { channel->close(); });
+  co_await channel->ready();
+  if (!channel->usable()) {
+    co_return fail({.code = ErrorCode::peer_unavailable,
+                    .origin = Origin::peer,
+                    .retry = Retry::same_region,
+                    .message = "The other Region closed the link before it was ready.",
+                    .mend = {},
+                    .why = {}});
+  }
+  co_return channel;
+}
+
+namespace {
+Task<Result<std::unique_ptr<Stream>>> dial_link(EpollLoop* loop, peer::PeerConfig config,
+                                                std::shared_ptr<const TlsContext> context,
+                                                Cancellation* stop) {
+  CO_TRY(const Address address, Address::tcp(config.host, config.port));
+  co_return co_await dial_peer(*loop, address, std::move(context), config.region,
+                               limits::link_dial_timeout, stop);
+}
+}  // namespace
+
+PeerLinks::Dial dial_with_tls(EpollLoop& loop,
+                              std::function<std::shared_ptr<const TlsContext>()> context) {
+  return [&loop, context = std::move(context)](peer::PeerConfig config, Cancellation* stop) {
+    return dial_link(&loop, std::move(config), context(), stop);
+  };
+}
+
+}  // namespace tidegate::net

@@ -1,0 +1,53 @@
+// The links of one worker to other Regions: one live channel to each, dialled here and dialled
+// again when it breaks.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "net/epoll_loop.hpp"
+#include "net/h2_channel.hpp"
+#include "net/tls_context.hpp"
+#include "peer/identity.hpp"
+#include "peer/links.hpp"
+
+namespace tidegate::net {
+
+class PeerLinks final : public peer::Links {
+ public:
+  // Opens a connection to that Region and proves that it is that Region. It must honour the
+  // cancellation and end in time.
+  using Dial =
+      std::function<Task<Result<std::unique_ptr<Stream>>>(peer::PeerConfig, Cancellation*)>;
+
+  // `loop` and `rng` are the worker's and outlive this object.
+  PeerLinks(Loop& loop, Rng& rng, peer::RegionIdentity self, std::vector<peer::PeerConfig> peers,
+            Dial dial);
+  // Breaks what is under way.
+  ~PeerLinks() override;
+
+  // Dials; call it on the loop's thread, after on_change().
+  void start();
+  std::shared_ptr<http::Channel> channel(const catalog::RegionId& region) override;
+  Duration rtt(const catalog::RegionId& region) const override;
+  void on_change(std::function<void(const catalog::RegionId&, bool up)> listener) override;
+
+ private:
+  struct Link;
+  static Task<void> keep(std::shared_ptr<Link> link);
+  static Task<Result<std::shared_ptr<H2Channel>>> open(std::shared_ptr<Link> link);
+  void notify(const catalog::RegionId& region, bool up);
+
+  std::map<catalog::RegionId, std::shared_ptr<Link>> links_;
+  std::vector<std::function<void(const catalog::RegionId&, bool up)>> listeners_;
+};
+
+// Dials over mTLS. `context` is asked at each dial, so that renewed certificates are used; it
+// outlives the links.
+PeerLinks::Dial dial_with_tls(EpollLoop& loop,
+                              std::function<std::shared_ptr<const TlsContext>()> context);
+
+}  // namespace tidegate::net
