@@ -31,6 +31,8 @@ class OpenAiStreamReader {
   Result<void> finish(std::vector<Delta>& out);
   bool done() const { return done_; }        // "data: [DONE]" was seen
   bool stopped() const { return stopped_; }  // a finish_reason was seen
+  // The event that said the server failed, as it came: to be classified, never shown.
+  const std::string& error_event() const { return error_event_; }
 
  private:
   Result<void> on_line(std::string_view line, std::vector<Delta>& out);
@@ -43,6 +45,7 @@ class OpenAiStreamReader {
   std::string buffer_;     // a line that has not ended yet
   std::string data_;       // the data lines of the event so far
   std::size_t lines_ = 0;  // how many
+  std::string error_event_;
   bool done_ = false;
   bool stopped_ = false;
   std::int64_t tool_index_ = -1;

@@ -222,6 +222,7 @@ Result<void> OpenAiStreamReader::on_event(std::string_view data, std::vector<Del
   const json::object* chunk = value.if_object();
   if (!chunk) return broken(ErrorCode::model_stream_error, "an event that is not a JSON object");
   if (const auto* error = error_in(*chunk)) {
+    error_event_ = data;
     return broken(ErrorCode::model_stream_error, "an error inside the stream", status_in(*error));
   }
   const json::array* choices = json::find_array(*chunk, "choices");

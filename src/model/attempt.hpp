@@ -22,6 +22,8 @@ struct Work {
   std::string_view body;            // the client's, whole
   std::string request_id;
   std::string traceparent;          // to pass on; may be empty
+  // What LocalExecutor::check made of the body, borrowed like it; null: the executor parses the body itself.
+  const chat::Conversation* conversation = nullptr;
 };
 
 struct Attempt {
@@ -29,7 +31,8 @@ struct Attempt {
   std::string model_name;           // the model that really ran, "smollm2-135m-instruct"
   chat::Usage usage;
   std::string stop_reason;
-  std::int64_t bytes_sent = 0, bytes_received = 0;
+  std::int64_t bytes_sent = 0;      // the request's body, as it went to where it ran
+  std::int64_t bytes_received = 0;  // the answer's body, in the client's wire format
   MonoTime started{}, first_byte{}, ended{};   // first_byte is zero if there was none
   // A unary answer, whole and not yet sent; for a stream, the last bytes, which go out with the end marker. Both leave
   // only after the record has been written.

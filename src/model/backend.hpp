@@ -55,6 +55,7 @@ class BackendState {
 // Region-wide: which model runs on which back-end.
 class ModelMap {
  public:
+  // Throws std::invalid_argument if a model names a back-end that is not there: a bug, the configuration is checked.
   ModelMap(std::vector<BackendConfig> backends, std::vector<ModelConfig> models);
   struct Entry {
     ModelConfig config;
@@ -92,6 +93,10 @@ using ClientFactory = std::function<std::unique_ptr<http::Client>(const BackendC
 class LocalExecutor {
  public:
   LocalExecutor(Loop& loop, std::shared_ptr<const ModelMap> models, ClientFactory factory);
+  // Refuses at the source what no Region could run, before any is chosen, and keeps what was understood for
+  // Work::conversation. A model that does not run here is checked by Converse's own rules only: which additional fields
+  // it takes is known where it runs. Errors: those of chat::parse_converse and chat::check_openai.
+  Result<chat::Conversation> check(Operation operation, std::string_view model_id, std::string_view body) const;
   // The slot is held by the caller for as long as this runs. For a stream it calls exchange.begin()/write() itself (with
   // the given extra headers in the head) and keeps the last bytes in Attempt::answer_tail; a unary answer is whole in
   // answer_head and answer_tail.
@@ -100,9 +105,21 @@ class LocalExecutor {
   Task<void> probe();
 
  private:
+  Task<Result<void>> run(http::Exchange& exchange, const Work& work, http::Headers extra_headers, Attempt& attempt);
+  Task<Result<std::unique_ptr<http::ClientExchange>>> ask(http::Exchange& exchange, const ModelMap::Entry& entry,
+                                                          const Work& work, std::string_view body, Attempt& attempt);
+  Task<Result<void>> answer_whole(http::ClientExchange& answer, const chat::Conversation& conversation,
+                                  http::Headers extra_headers, Attempt& attempt);
+  Task<Result<void>> answer_stream(http::Exchange& exchange, http::ClientExchange& answer,
+                                   const chat::Conversation& conversation, http::Headers extra_headers,
+                                   Attempt& attempt);
+  Task<Result<void>> pass_on(http::Exchange& exchange, std::string bytes, const http::Headers& extra_headers,
+                             Attempt& attempt);
+  Task<void> probe_one(BackendState& backend, std::size_t& left, Event& all_done);
+
   Loop& loop_;
   std::shared_ptr<const ModelMap> models_;
-  std::map<std::string, std::unique_ptr<http::Client>> clients_;
+  std::map<std::string, std::unique_ptr<http::Client>> clients_;  // by the back-end's name
 };
 
 }  // namespace tidegate::model
