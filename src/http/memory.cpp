@@ -87,7 +87,7 @@ Task<void> serve_later(std::shared_ptr<MemoryPipe> pipe, Handler* handler) {
   MemoryExchange exchange(pipe);
   co_await sleep_for(pipe->loop, pipe->delay);
   if (!pipe->broken) co_await handler->serve(exchange);
-  if (!pipe->finished) pipe->break_both();
+  if (!pipe->ended) pipe->break_both();
 }
 
 }  // namespace
@@ -131,6 +131,7 @@ Task<Result<void>> MemoryExchange::write(std::string bytes) {
 
 Task<Result<void>> MemoryExchange::finish(std::string last, Headers trailers) {
   if (pipe_->broken || pipe_->client_gone) co_return fail(gone());
+  pipe_->ended = true;
   pipe_->loop.call_at(pipe_->loop.now() + pipe_->delay, [pipe = pipe_, last = std::move(last),
                                                          trailers = std::move(trailers)]() mutable {
     if (pipe->broken) return;

@@ -29,7 +29,9 @@ struct MemoryPipe {
   std::deque<std::string> data;
   std::size_t buffered = 0;
   Headers trailers;
-  bool begun = false, finished = false, broken = false, client_gone = false;
+  bool begun = false, ended = false;  // by the server
+  bool finished = false,              // as the client sees it
+      broken = false, client_gone = false;
 
   void break_both();  // the connection is cut
 };
