@@ -2,8 +2,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,41 +18,52 @@ constexpr char base64url_alphabet[] =
 enum class Padding { with, without };
 
 std::string encode64(std::string_view in, const char* alphabet, Padding padding) {
-  std::string out;
-  out.reserve((in.size() + 2) / 3 * 4);
+  const std::size_t rest = in.size() % 3;
+  const std::size_t size = padding == Padding::with
+                               ? (in.size() + 2) / 3 * 4
+                               : in.size() / 3 * 4 + (rest == 0 ? 0 : rest + 1);
+  std::string out(size, '=');
+  char* to = out.data();
   std::size_t i = 0;
   const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(in[at]); };
   for (; i + 3 <= in.size(); i += 3) {
     const std::uint32_t v = (byte(i) << 16) | (byte(i + 1) << 8) | byte(i + 2);
-    out += alphabet[v >> 18];
-    out += alphabet[(v >> 12) & 63];
-    out += alphabet[(v >> 6) & 63];
-    out += alphabet[v & 63];
+    *to++ = alphabet[v >> 18];
+    *to++ = alphabet[(v >> 12) & 63];
+    *to++ = alphabet[(v >> 6) & 63];
+    *to++ = alphabet[v & 63];
   }
-  if (const std::size_t rest = in.size() - i; rest > 0) {
+  if (rest > 0) {
     const std::uint32_t v = (byte(i) << 16) | (rest == 2 ? byte(i + 1) << 8 : 0);
-    out += alphabet[v >> 18];
-    out += alphabet[(v >> 12) & 63];
-    if (rest == 2) out += alphabet[(v >> 6) & 63];
-    if (padding == Padding::with) out.append(3 - rest, '=');
+    *to++ = alphabet[v >> 18];
+    *to++ = alphabet[(v >> 12) & 63];
+    if (rest == 2) *to++ = alphabet[(v >> 6) & 63];
   }
   return out;
 }
 
+// The value of each character, -1 for those outside the alphabet.
+constexpr std::array<std::int8_t, 256> values_of(const char* alphabet) {
+  std::array<std::int8_t, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 64; ++i) {
+    values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::int8_t>(i);
+  }
+  return values;
+}
+constexpr auto base64_values = values_of(base64_alphabet);
+constexpr auto base64url_values = values_of(base64url_alphabet);
+
 // Strict: no white space, no stray bits in the last character.
-std::optional<std::string> decode64(std::string_view in, const char* alphabet, Padding padding) {
+std::optional<std::string> decode64(std::string_view in, const std::array<std::int8_t, 256>& values,
+                                    Padding padding) {
   if (padding == Padding::with) {
     if (in.size() % 4 != 0) return std::nullopt;
     for (int i = 0; i < 2 && !in.empty() && in.back() == '='; ++i) in.remove_suffix(1);
   }
   if (in.size() % 4 == 1) return std::nullopt;
-  std::array<std::int8_t, 256> values;
-  values.fill(-1);
-  for (int i = 0; i < 64; ++i) {
-    values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::int8_t>(i);
-  }
-  std::string out;
-  out.reserve(in.size() / 4 * 3 + 2);
+  std::string out(in.size() * 6 / 8, '\0');
+  char* to = out.data();
   std::uint32_t bits = 0;
   int have = 0;
   for (const char c : in) {
@@ -64,25 +73,33 @@ std::optional<std::string> decode64(std::string_view in, const char* alphabet, P
     have += 6;
     if (have >= 8) {
       have -= 8;
-      out += static_cast<char>((bits >> have) & 0xff);
+      *to++ = static_cast<char>((bits >> have) & 0xff);
     }
   }
   if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;
   return out;
 }
 
+// Looked up once: OpenSSL 3 searches its providers at each SHA256() and EVP_sha256().
+const EVP_MD* sha256_algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
 }  // namespace
 
 Sha256 sha256(std::string_view data) {
   Sha256 out;
-  SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data());
+  if (EVP_Digest(data.data(), data.size(), out.data(), nullptr, sha256_algorithm(), nullptr) != 1) {
+    std::abort();
+  }
   return out;
 }
 
-// The algorithm is looked up once: OpenSSL 3 searches its providers at each EVP_sha256().
 Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  if (!context_ || EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) != 1) std::abort();
+  if (!context_ || EVP_DigestInit_ex2(context_.get(), sha256_algorithm(), nullptr) != 1) {
+    std::abort();
+  }
 }
 void Sha256Hasher::update(std::string_view data) {
   EVP_DigestUpdate(context_.get(), data.data(), data.size());
@@ -154,13 +171,13 @@ std::string to_base64(std::string_view bytes) {
   return encode64(bytes, base64_alphabet, Padding::with);
 }
 std::optional<std::string> from_base64(std::string_view text) {
-  return decode64(text, base64_alphabet, Padding::with);
+  return decode64(text, base64_values, Padding::with);
 }
 std::string to_base64url(std::string_view bytes) {
   return encode64(bytes, base64url_alphabet, Padding::without);
 }
 std::optional<std::string> from_base64url(std::string_view text) {
-  return decode64(text, base64url_alphabet, Padding::without);
+  return decode64(text, base64url_values, Padding::without);
 }
 
 bool constant_time_equal(std::string_view a, std::string_view b) {
