@@ -39,6 +39,8 @@ struct EventMessage {
   std::optional<std::string_view> string_header(std::string_view name) const;
 };
 
+// Names of 1 to 255 bytes, values below 64 KiB: callers write constants and what a decoder gave
+// them.
 std::string encode_message(const EventMessage& message);
 // The two that Bedrock sends; they append to `out`. Headers in AWS's order: :event-type,
 // :content-type, :message-type.
