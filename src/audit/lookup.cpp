@@ -167,7 +167,7 @@ Result<std::optional<Place>> parse_token(const EventQuery& query) {
 void add_sequence(json::object& document, std::optional<std::uint64_t> sequence) {
   json::value* tidegate = document.if_contains("tidegate");
   if (sequence && tidegate && tidegate->is_object()) {
-    tidegate->get_object()["sequence"] = *sequence;
+    tidegate->get_object()["sequence"] = static_cast<std::int64_t>(*sequence);
   }
 }
 

@@ -26,6 +26,14 @@ class MemoryFiles {
     for (auto& [name, file] : files_) file.bytes.resize(file.synced);
   }
 
+  // The files as kill -9 leaves them now: what the log does while it is destroyed is not in there.
+  std::shared_ptr<MemoryFiles> copy() const {
+    std::scoped_lock lock(mutex_);
+    auto out = std::make_shared<MemoryFiles>();
+    out->files_ = files_;
+    return out;
+  }
+
   // Direct access, to look and to damage.
   std::string bytes(const std::string& name) const {
     std::scoped_lock lock(mutex_);

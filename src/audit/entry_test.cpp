@@ -1,0 +1,172 @@
+#include "audit/entry.hpp"
+
+#include "audit/frame.hpp"
+#include "audit/testing.hpp"
+
+namespace tidegate::audit {
+namespace {
+
+using testing::full_record;
+
+const WallTime noon = std::chrono::sys_days{std::chrono::year{2026} / 6 / 8} +
+                      std::chrono::hours(9) + std::chrono::milliseconds(902'123);
+
+json::object document(const Record& record, Stage stage = Stage::closed) {
+  std::string text;
+  append_document(text, record, stage);
+  auto parsed = json::parse(text);
+  EXPECT_TRUE(parsed) << text;
+  return parsed ? parsed->as_object() : json::object{};
+}
+
+// A path of member names, joined by dots, to the value's JSON.
+std::string at(const json::object& o, std::string_view path) {
+  const json::value* v = nullptr;
+  const json::object* here = &o;
+  while (!path.empty()) {
+    const auto dot = path.find('.');
+    v = here ? here->if_contains(path.substr(0, dot)) : nullptr;
+    if (!v) return "(absent)";
+    here = v->if_object();
+    path = dot == std::string_view::npos ? "" : path.substr(dot + 1);
+  }
+  return json::serialize(*v);
+}
+
+TEST(Entry, HasCloudTrailsShape) {
+  const json::object d = document(full_record(7, noon));
+  const std::pair<const char*, const char*> expected[] = {
+      {"eventVersion", R"("1.11")"},
+      {"userIdentity.type", R"("IAMUser")"},
+      {"userIdentity.principalId", R"("AIDAEXAMPLE")"},
+      {"userIdentity.arn", R"("arn:aws:iam::111122223333:user/demo")"},
+      {"userIdentity.accountId", R"("111122223333")"},
+      {"userIdentity.accessKeyId", R"("AKIAEXAMPLE")"},
+      {"userIdentity.userName", R"("demo")"},
+      {"eventTime", R"("2026-06-08T09:15:02Z")"},
+      {"eventSource", R"("bedrock.amazonaws.com")"},
+      {"eventName", R"("Converse")"},
+      {"awsRegion", R"("eu-south-1")"},
+      {"sourceIPAddress", R"("192.0.2.10")"},
+      {"errorCode", "(absent)"},
+      {"requestParameters", R"({"modelId":"eu.amazon.nova-2-lite-v1:0"})"},
+      {"responseElements", "null"},
+      {"additionalEventData",
+       R"({"inferenceRegion":"eu-central-1","inputTokens":12,"outputTokens":34,"modelName":"smollm2-135m-instruct"})"},
+      {"requestID", R"("00000000-0000-4000-8000-000000000007")"},
+      {"readOnly", "false"},
+      {"eventType", R"("AwsApiCall")"},
+      {"managementEvent", "true"},
+      {"recipientAccountId", R"("111122223333")"},
+      {"eventCategory", R"("Management")"},
+      {"tlsDetails.tlsVersion", R"("TLSv1.3")"},
+      {"tidegate.schemaVersion", "1"},
+      {"tidegate.arrivedAt", R"("2026-06-08T09:15:02.123Z")"},
+      {"tidegate.profile.version", "3"},
+      {"tidegate.outcome", R"("Success")"},
+      {"tidegate.usage.inputTokens", "12"},
+      {"tidegate.decision.reason", R"("home_full")"},
+      {"tidegate.durations", R"({"totalMs":230,"firstByteMs":40,"queueMs":0})"},
+      {"tidegate.requestMetadata.team", R"("payments")"},
+  };
+  for (const auto& [path, json] : expected) EXPECT_EQ(at(d, path), json) << path;
+  EXPECT_EQ(d.at("resources").as_array().size(), 2u);
+  EXPECT_EQ(d.at("tidegate").at("attempts").as_array().size(), 1u);
+}
+
+TEST(Entry, AlwaysSaysWhereItRan) {
+  Record refused = full_record(1, noon);
+  refused.inference_region = "none";
+  refused.error_code = "AccessDeniedException";
+  const json::object d = document(refused);
+  EXPECT_EQ(at(d, "additionalEventData"), R"({"inferenceRegion":"none"})");
+  EXPECT_EQ(at(d, "errorCode"), R"("AccessDeniedException")");
+  EXPECT_EQ(at(document(Record{}), "additionalEventData.inferenceRegion"), R"("none")");
+}
+
+TEST(Entry, OpenedHasOnlyWhatIsKnownBefore) {
+  Record r = full_record(1, noon);
+  r.inference_region = "none";
+  const json::object d = document(r, Stage::opened);
+  EXPECT_EQ(at(d, "tidegate.outcome"), "(absent)");
+  EXPECT_EQ(at(d, "tidegate.usage"), "(absent)");
+  EXPECT_EQ(at(d, "tidegate.bodySha256"), '"' + std::string(64, 'b') + '"');
+  const json::object closed = interrupted(d);
+  EXPECT_EQ(at(closed, "tidegate.outcome"), R"("Interrupted")");
+  EXPECT_EQ(at(closed, "additionalEventData.inferenceRegion"), R"("unknown")");
+  EXPECT_EQ(at(closed, "requestID"), at(d, "requestID"));
+}
+
+TEST(Entry, WhatCallersFillIsBoundedAndValid) {
+  Record r = full_record(1, noon);
+  r.user_agent = std::string(1'023, 'a') + "\xc3\xa9" + "b";  // the limit falls inside a character
+  r.host_header = "h\xff\"\n\x01";
+  r.model_ref = std::string(10'000, 'm');
+  json::object* deep = &r.request_metadata;
+  for (int i = 0; i < 60; ++i) deep = &(*deep)["x"].emplace_object();
+  json::object d = document(r);
+  EXPECT_EQ(d.at("userAgent").as_string().size(), 1'023u);
+  EXPECT_EQ(std::string(d.at("tlsDetails").at("clientProvidedHostHeader").as_string()),
+            "h?\"\n\x01");
+  EXPECT_EQ(d.at("requestParameters").at("modelId").as_string().size(),
+            limits::audit_text_bytes_max);
+
+  r.request_parameters = {{"filter", std::string(limits::audit_member_bytes_max, 'x')}};
+  for (int i = 0; i < 2'000; ++i) r.request_metadata[std::to_string(i)] = "0123456789";
+  d = document(r);
+  EXPECT_TRUE(d.at("requestParameters").as_object().contains("omittedBytes"));
+  EXPECT_TRUE(d.at("tidegate").at("requestMetadata").as_object().contains("omittedBytes"));
+}
+
+TEST(Entry, IdentityTypes) {
+  const std::tuple<const char*, const char*, const char*> cases[] = {
+      {"arn:aws:iam::111122223333:user/a/b/demo", R"("IAMUser")", R"("demo")"},
+      {"arn:aws:iam::111122223333:root", R"("Root")", "(absent)"},
+      {"arn:aws:sts::111122223333:assumed-role/App/session", R"("AssumedRole")", R"("session")"},
+      {"", R"("IAMUser")", "(absent)"},
+  };
+  for (const auto& [arn, type, name] : cases) {
+    Record r = full_record(1, noon);
+    r.principal_arn = arn;
+    EXPECT_EQ(at(document(r), "userIdentity.type"), type) << arn;
+    EXPECT_EQ(at(document(r), "userIdentity.userName"), name) << arn;
+  }
+}
+
+std::string frame_of(std::string_view kind, std::string_view body) {
+  std::string line;
+  begin_frame(line, kind, noon, "id-1");
+  line += body;
+  end_frame(line, 0);
+  line.pop_back();
+  return line;
+}
+
+TEST(Frame, RoundTrips) {
+  const std::string line = frame_of("closed", R"({"a":[1,"}"]})");
+  EXPECT_TRUE(json::parse(line)) << "any JSON tool reads it";
+  const auto frame = parse_frame(line);
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->kind, "closed");
+  EXPECT_EQ(frame->id, "id-1");
+  EXPECT_EQ(frame->time(), noon);
+  EXPECT_EQ(frame->body, R"({"a":[1,"}"]})");
+  EXPECT_TRUE(parse_frame(frame_of("attested", "{}"))->is_entry()) << "kinds are an open set";
+}
+
+TEST(Frame, EveryTornOrChangedLineIsRecognised) {
+  const std::string line = frame_of("closed", R"({"a":1})");
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    EXPECT_FALSE(parse_frame(line.substr(0, i))) << i;
+    std::string changed = line;
+    changed[i] ^= 1;
+    EXPECT_FALSE(parse_frame(changed)) << i;
+    const std::string merged = line.substr(0, i) + frame_of("opened", "{}");
+    const auto found = recover_frame(merged);
+    ASSERT_TRUE(found) << i;
+    EXPECT_EQ(found->kind, "opened");
+  }
+}
+
+}  // namespace
+}  // namespace tidegate::audit
