@@ -1,5 +1,6 @@
-// The catalogue: immutable once loaded. A Row is one line of a profile, source Region -> frozen destinations; it is made
-// only here, and so are its RowDestinations, so that whoever holds one cannot name a Region outside the fence.
+// The catalogue: immutable once loaded. A Row is one line of a profile, source Region -> frozen
+// destinations; it is made only here, and so are its RowDestinations, so that whoever holds one
+// cannot name a Region outside the fence.
 #pragma once
 
 #include <map>
@@ -37,9 +38,9 @@ struct RegionInfo {
 enum class Modality : std::uint8_t { text, image, video, speech, embedding };
 
 struct Model {
-  std::string id;             // "amazon.nova-2-lite-v1:0"
-  std::string name;           // "Nova 2 Lite"
-  std::string provider;       // "Amazon"
+  std::string id;        // "amazon.nova-2-lite-v1:0"
+  std::string name;      // "Nova 2 Lite"
+  std::string provider;  // "Amazon"
   std::vector<Modality> input, output;
   bool streams = true;
 };
@@ -64,17 +65,19 @@ class Row {
   Row(Row&&) = default;
   Row(const Row&) = delete;
   const std::string& profile_id() const { return profile_id_; }
-  std::uint32_t version() const { return version_; }            // of the profile
+  std::uint32_t version() const { return version_; }  // of the profile
   const RegionId& source() const { return source_; }
-  std::span<const RowDestination> destinations() const { return destinations_; }   // sorted by name
-  const RowDestination* find(const RegionId& region) const;     // nullptr: outside the row
-  // SHA-256 over the RFC 8785 JSON {"destinations":[sorted],"profile":..,"source":..,"version":n}. Final.
-  const std::string& hash() const { return hash_; }             // 64 hex digits
+  std::span<const RowDestination> destinations() const { return destinations_; }  // sorted by name
+  const RowDestination* find(const RegionId& region) const;  // nullptr: outside the row
+  // SHA-256 over the RFC 8785 JSON {"destinations":[sorted],"profile":..,"source":..,"version":n}.
+  // Final.
+  const std::string& hash() const { return hash_; }  // 64 hex digits
 
  private:
   friend class Catalog;
   friend class CatalogReader;
-  Row(std::string profile_id, std::uint32_t version, RegionId source, std::vector<RegionId> destinations);
+  Row(std::string profile_id, std::uint32_t version, RegionId source,
+      std::vector<RegionId> destinations);
   std::string profile_id_;
   std::uint32_t version_;
   RegionId source_;
@@ -84,13 +87,13 @@ class Row {
 };
 
 struct Profile {
-  std::string id;             // "eu.amazon.nova-2-lite-v1:0"
-  std::string name;           // "EU Amazon Nova 2 Lite"
+  std::string id;    // "eu.amazon.nova-2-lite-v1:0"
+  std::string name;  // "EU Amazon Nova 2 Lite"
   Scope scope = Scope::geographic;
-  std::string geography;      // "eu"
-  std::string model_id;       // "amazon.nova-2-lite-v1:0"
+  std::string geography;  // "eu"
+  std::string model_id;   // "amazon.nova-2-lite-v1:0"
   std::uint32_t version = 1;
-  std::map<RegionId, Row> rows;   // by source
+  std::map<RegionId, Row> rows;  // by source
   const Row* row(const RegionId& source) const;
 };
 
@@ -105,15 +108,16 @@ class Catalog {
   const Model* model(std::string_view id) const;
   const RegionInfo* region(const RegionId& id) const;
   std::span<const RegionInfo> regions() const { return regions_; }
-  std::vector<const Profile*> profiles_from(const RegionId& source) const;   // sorted by id
+  std::vector<const Profile*> profiles_from(const RegionId& source) const;  // sorted by id
   const std::map<std::string, Profile, std::less<>>& profiles() const { return profiles_; }
   const std::map<std::string, Model, std::less<>>& models() const { return models_; }
-  const std::string& digest() const { return digest_; }      // SHA-256 of the data, 64 hex digits
-  // A row of one: what a bare model id may use, the source Region and nothing else. Its profile id is the model id.
+  const std::string& digest() const { return digest_; }  // SHA-256 of the data, 64 hex digits
+  // A row of one: what a bare model id may use, the source Region and nothing else. Its profile id
+  // is the model id.
   static Row in_region_row(std::string_view model_id, const RegionId& source);
 
  private:
-  friend class CatalogReader;   // parse.cpp
+  friend class CatalogReader;  // parse.cpp
   std::vector<RegionInfo> regions_;
   std::map<std::string, Model, std::less<>> models_;
   std::map<std::string, Profile, std::less<>> profiles_;
@@ -124,5 +128,7 @@ class Catalog {
 
 template <>
 struct std::hash<tidegate::catalog::RegionId> {
-  std::size_t operator()(const tidegate::catalog::RegionId& id) const noexcept { return std::hash<std::string>{}(id.str()); }
+  std::size_t operator()(const tidegate::catalog::RegionId& id) const noexcept {
+    return std::hash<std::string>{}(id.str());
+  }
 };

@@ -142,7 +142,8 @@ constexpr std::string_view document = R"({"format":1,"provenance":{"what":"test"
 "regions":[{"id":"eu-west-1","city":"Dublin","country":"IE","partition":"aws"},
 {"id":"us-gov-west-1","city":"Oregon","country":"US","partition":"aws-us-gov"}],
 "models":[{"id":"a.m","name":"M","provider":"A","input":["text"],"output":["text"],"streams":true}],
-"profiles":[{"id":"eu.a.m","name":"EU M","scope":"geographic","geography":"eu","model":"a.m","version":3,
+"profiles":[{"id":"eu.a.m","name":"EU M","scope":"geographic","geography":"eu","model":"a.m",
+"version":3,
 "rows":{"eu-west-1":["eu-west-1"]}}]})";
 
 TEST(Parse, TakesASmallDocument) {

@@ -75,16 +75,14 @@ void ObjectWriter::add(std::string_view name_, std::string_view text) {
   json::append_quoted(out_, text);
 }
 void ObjectWriter::add(std::string_view name_, std::int64_t number) {
-  name(name_);
-  out_ += std::to_string(number);
+  raw(name_, std::to_string(number));
 }
 void ObjectWriter::add(std::string_view name_, std::uint64_t number) {
-  name(name_);
-  out_ += std::to_string(number);
+  raw(name_, std::to_string(number));
 }
-void ObjectWriter::add(std::string_view name_, bool flag) {
+void ObjectWriter::raw(std::string_view name_, std::string_view json) {
   name(name_);
-  out_ += flag ? "true" : "false";
+  out_ += json;
 }
 void ObjectWriter::add(std::string_view name_, const std::vector<std::string>& texts) {
   name(name_);

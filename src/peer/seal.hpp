@@ -33,11 +33,10 @@ class ObjectWriter {
  public:
   explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
   void add(std::string_view name, std::string_view text);
-  void add(std::string_view name, const char* text) { add(name, std::string_view(text)); }
   void add(std::string_view name, std::int64_t number);
   void add(std::string_view name, std::uint64_t number);
-  void add(std::string_view name, bool flag);
   void add(std::string_view name, const std::vector<std::string>& texts);
+  void raw(std::string_view name, std::string_view json);
   void name(std::string_view name);
   void end() { out_ += '}'; }
 

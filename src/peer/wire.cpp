@@ -25,7 +25,7 @@ std::unexpected<Error> broken(std::string why) {
 void write_load(std::string& out, const ModelLoad& load) {
   ObjectWriter w(out);
   w.add("busy", std::uint64_t{load.busy});
-  w.add("ready", load.ready);
+  w.raw("ready", load.ready ? "true" : "false");
   w.add("slots", std::uint64_t{load.slots});
   w.add("waiting", std::uint64_t{load.waiting});
   w.end();
@@ -73,7 +73,7 @@ std::string encode(const Trailer& t) {
 std::string Report::encode() const {
   std::string out;
   ObjectWriter w(out);
-  w.add("draining", draining);
+  w.raw("draining", draining ? "true" : "false");
   w.add("epoch", epoch);
   w.name("models");
   ObjectWriter list(out);

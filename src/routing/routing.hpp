@@ -1,5 +1,5 @@
-// Where should this request run? choose() is pure: everything it may consider is in its arguments, and everything it
-// considered is in its answer, in words that `explain` prints.
+// Where should this request run? choose() is pure: everything it may consider is in its arguments,
+// and everything it considered is in its answer, in words that `explain` prints.
 #pragma once
 
 #include <functional>
@@ -16,9 +16,10 @@ namespace tidegate::routing {
 
 // Whether a Region of a row can be sent work, as this gateway sees it now.
 enum class Standing : std::uint8_t {
-  local,         // this Region
-  linked,        // a peer with a live link and fresh reports
-  stale,         // linked, but its last report is older than limits::report_fresh: no new spill on its word
+  local,   // this Region
+  linked,  // a peer with a live link and fresh reports
+  stale,   // linked, but its last report is older than limits::report_fresh: no new spill on its
+           // word
   unreachable,   // deployed, but the link is down
   not_deployed,  // in the row, but this deployment does not run it
 };
@@ -26,14 +27,15 @@ enum class Standing : std::uint8_t {
 // One Region and one model.
 struct RegionSignals {
   Standing standing = Standing::not_deployed;
-  bool serves_model = false;       // it maps the model to a back-end
-  bool ready = false;              // at least one of those back-ends is healthy
+  bool serves_model = false;  // it maps the model to a back-end
+  bool ready = false;         // at least one of those back-ends is healthy
   bool draining = false;
-  std::uint32_t slots = 0;         // what its back-ends run at once
-  std::uint32_t busy = 0;          // of them, by its last report (local: exactly)
-  std::uint32_t waiting = 0;       // requests waiting there
-  std::uint32_t sent_unreported = 0;  // what this gateway sent there and the last report cannot contain
-  Duration rtt{0};                 // measured on the link
+  std::uint32_t slots = 0;    // what its back-ends run at once
+  std::uint32_t busy = 0;     // of them, by its last report (local: exactly)
+  std::uint32_t waiting = 0;  // requests waiting there
+  std::uint32_t sent_unreported =
+      0;            // what this gateway sent there and the last report cannot contain
+  Duration rtt{0};  // measured on the link
   Duration report_age{0};
 };
 
@@ -42,50 +44,61 @@ using Signals = std::function<RegionSignals(const catalog::RegionId&)>;
 
 struct Need {
   std::string_view model_id;
-  std::vector<catalog::RegionId> tried;   // by earlier attempts of this request: not again
+  std::vector<catalog::RegionId> tried;  // by earlier attempts of this request: not again
 };
 
 enum class Reason : std::uint8_t {
-  source_first,      // the source has room
-  source_full,       // ... has none, this destination has
-  source_unhealthy,  // the source's model servers do not answer
-  source_draining,   // the source takes no new work
-  source_not_in_row, // the row has other Regions only
-  source_no_model,   // the source maps no back-end to this model
-  retry,             // an earlier attempt failed before its first byte
-  no_capacity,       // nobody has room now: wait
-  no_candidate,      // nobody could ever serve it: not deployed, no back-end, all tried
+  source_first,       // the source has room
+  source_full,        // ... has none, this destination has
+  source_unhealthy,   // the source's model servers do not answer
+  source_draining,    // the source takes no new work
+  source_not_in_row,  // the row has other Regions only
+  source_no_model,    // the source maps no back-end to this model
+  retry,              // an earlier attempt failed before its first byte
+  no_capacity,        // nobody has room now: wait
+  no_candidate,       // nobody could ever serve it: not deployed, no back-end, all tried
 };
-std::string_view name_of(Reason reason);   // "source_first", ...: header x-tidegate-route-reason
+std::string_view name_of(Reason reason);  // "source_first", ...: header x-tidegate-route-reason
 
 // Why a Region of the row was or was not chosen.
 enum class Verdict : std::uint8_t {
-  chosen, could_serve, full, not_ready, no_model, unreachable, stale_report, not_deployed, already_tried, draining
+  chosen,
+  could_serve,
+  full,
+  not_ready,
+  no_model,
+  unreachable,
+  stale_report,
+  not_deployed,
+  already_tried,
+  draining
 };
 std::string_view name_of(Verdict verdict);
 
 struct Candidate {
   catalog::RegionId region;
   Verdict verdict;
-  std::int32_t free = 0;           // slots - busy - sent_unreported - waiting, at least 0
+  std::int32_t free = 0;  // slots - busy - sent_unreported - waiting, at least 0
   Duration rtt{0};
   Duration report_age{0};
-  std::string sentence;            // "2 of 2 slots busy", "no live link", ...: for a person
+  std::string sentence;  // "2 of 2 slots busy", "no live link", ...: for a person
 };
 
 struct Decision {
-  std::optional<catalog::RowDestination> destination;   // none: no_capacity (wait) or no_candidate (refuse)
+  std::optional<catalog::RowDestination>
+      destination;  // none: no_capacity (wait) or no_candidate (refuse)
   Reason reason = Reason::no_candidate;
-  std::vector<Candidate> considered;                    // every Region of the row, in the row's order
+  std::vector<Candidate> considered;  // every Region of the row, in the row's order
 };
 
-// A Region that is half full answers later than an empty one: a full batch is expected to cost this much more, about one
-// round trip inside a continent and one decoding step.
+// A Region that is half full answers later than an empty one: a full batch is expected to cost this
+// much more, about one round trip inside a continent and one decoding step.
 inline constexpr Duration delay_at_full_load = 50ms;
 inline constexpr Duration tie_window = 10ms;
 
-// Source first while it can serve; otherwise the destination with room and the smallest expected delay, round trip plus
-// load (near ties within `tie_window` are broken at random, so that sources do not herd).
+// Source first while it can serve; otherwise the destination with room and the smallest expected
+// delay, round trip plus load (near ties within `tie_window` are broken at random, so that sources
+// do not herd).
 Decision choose(const catalog::Row& row, const Signals& signals, const Need& need, Rng& rng);
 
 }  // namespace tidegate::routing
