@@ -1,0 +1,288 @@
+#include "cli/server.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "admin/admin_api.hpp"
+#include "aws/errors.hpp"
+#include "cli/background_thread.hpp"
+#include "gateway/region.hpp"
+#include "gateway/worker.hpp"
+#include "net/listener.hpp"
+#include "net/peer_links.hpp"
+#include "net/pooled_client.hpp"
+#include "net/signals.hpp"
+#include "net/tls_context.hpp"
+#include "net/worker_thread.hpp"
+#include "store/file_disk.hpp"
+#include "store/sqlite_documents.hpp"
+#include "store/storage_thread.hpp"
+
+namespace tidegate::cli {
+namespace {
+
+std::unexpected<Error> trouble(std::string what, std::string mend) {
+  return fail(ErrorCode::configuration, std::move(what), std::move(mend));
+}
+
+// The certificates in force, swapped whole by a reload; asked once a connection.
+class Certificates {
+ public:
+  explicit Certificates(const gateway::RegionConfig& config) : config_(config) {}
+  Result<void> load(WallTime now) {
+    std::shared_ptr<const net::TlsContext> clients;
+    std::shared_ptr<const net::TlsContext> peers;
+    if (!config_.api_tls.empty()) {
+      TRY(clients,
+          net::TlsContext::for_clients({config_.api_tls.certificate, config_.api_tls.key}, now));
+    }
+    if (!config_.peer_tls.empty()) {
+      net::PeerTrust trust{config_.region, config_.operator_domain, {}};
+      for (const auto& peer : config_.peers) trust.bundles.emplace(peer.region, peer.trust_bundle);
+      TRY(peers, net::TlsContext::for_peers({config_.peer_tls.certificate, config_.peer_tls.key},
+                                            trust, now));
+    }
+    std::lock_guard lock(mutex_);
+    clients_ = std::move(clients);
+    peers_ = std::move(peers);
+    return {};
+  }
+  std::shared_ptr<const net::TlsContext> clients() const {
+    std::lock_guard lock(mutex_);
+    return clients_;
+  }
+  std::shared_ptr<const net::TlsContext> peers() const {
+    std::lock_guard lock(mutex_);
+    return peers_;
+  }
+
+ private:
+  const gateway::RegionConfig& config_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const net::TlsContext> clients_, peers_;
+};
+
+net::MalformedAnswer malformed(const Error& error, Rng& rng) {
+  auto made = aws::error_answer(error, aws::Protocol::rest_json, make_uuid(rng),
+                                std::chrono::milliseconds(1000));
+  made.head.headers.erase("content-length");
+  return {std::move(made.head), std::move(made.body)};
+}
+
+// What lives on one worker's loop. Made and destroyed on its thread.
+struct Unit {
+  Unit(net::EpollLoop& loop_in, gateway::Region& region, Certificates& certificates, int index)
+      : loop(loop_in),
+        links(loop, rng,
+              peer::RegionIdentity{region.config().region, region.config().operator_domain,
+                                   region.config().node},
+              region.destinations_to_dial(),
+              net::dial_with_tls(loop, [&certificates] { return certificates.peers(); })),
+        worker(region,
+               gateway::WorkerPorts{
+                   loop, rng, links,
+                   [this](const model::BackendConfig& backend) { return client(backend); }},
+               index) {}
+
+  std::unique_ptr<http::Client> client(const model::BackendConfig& backend) {
+    // The address was checked when the configuration was read.
+    return std::make_unique<net::PooledClient>(loop,
+                                               *net::Address::tcp(backend.host, backend.port));
+  }
+  net::ListenerOptions options(net::Security security,
+                               std::function<std::shared_ptr<const net::TlsContext>()> tls) {
+    net::ListenerOptions out;
+    out.security = security;
+    out.tls = std::move(tls);
+    out.connection.malformed = [this](const Error& error) { return malformed(error, rng); };
+    return out;
+  }
+
+  net::EpollLoop& loop;
+  SystemRng rng;
+  net::PeerLinks links;
+  gateway::Worker worker;
+  std::optional<admin::AdminApi> admin;
+  std::unique_ptr<net::Listener> api_listener, peer_listener, admin_listener;
+};
+
+Task<void> drain_unit(Unit& unit) {
+  co_await unit.api_listener->drain(limits::drain_timeout);
+  unit.worker.stop();
+  if (unit.peer_listener) co_await unit.peer_listener->drain(limits::drain_timeout);
+  if (unit.admin_listener) co_await unit.admin_listener->drain(1s);
+  for (int i = 0; i < 200 && !unit.worker.stopped(); ++i) co_await sleep_for(unit.loop, 10ms);
+}
+
+class RealServer final : public Server {
+ public:
+  explicit RealServer(gateway::RegionConfig config)
+      : config_(std::move(config)), certificates_(config_) {}
+  ~RealServer() override;
+  Result<void> open();
+  void run() override;
+
+ private:
+  Result<void> make_state_folder();
+  Result<void> open_stores();
+  Result<void> listen();
+  void start_unit(std::size_t index, net::Descriptor api, net::Descriptor peer,
+                  net::Descriptor admin);
+  void reload();
+
+  gateway::RegionConfig config_;
+  SystemClock clock_;
+  SystemRng rng_;
+  Certificates certificates_;
+  std::unique_ptr<audit::Log> log_;
+  std::unique_ptr<store::StorageThread> storage_;
+  std::unique_ptr<gateway::DocumentStore> documents_;
+  std::unique_ptr<BackgroundThread> background_;
+  std::unique_ptr<gateway::Region> region_;
+  std::vector<std::unique_ptr<net::WorkerThread>> threads_;
+  std::vector<std::unique_ptr<Unit>> units_;
+};
+
+RealServer::~RealServer() {
+  for (std::size_t i = 0; i < units_.size(); ++i) {
+    if (!units_[i]) continue;
+    threads_[i]->call([&] { units_[i]->worker.stop(); });
+  }
+  background_.reset();
+  for (std::size_t i = 0; i < units_.size(); ++i) threads_[i]->call([&] { units_[i].reset(); });
+  threads_.clear();
+}
+
+Result<void> RealServer::make_state_folder() {
+  std::error_code ec;
+  std::filesystem::create_directories(config_.state_dir + "/audit", ec);
+  if (ec)
+    return trouble(
+        fmt::format("cannot make the state folder {}: {}", config_.state_dir, ec.message()),
+        "Make it, or set state_dir.");
+  std::filesystem::permissions(config_.state_dir, std::filesystem::perms::owner_all, ec);
+  return {};
+}
+
+Result<void> RealServer::open_stores() {
+  TRY(auto disk, store::FileDisk::open(config_.state_dir + "/audit"));
+  TRY(log_, audit::Log::open(std::move(disk), clock_,
+                             {.region = config_.region.str(),
+                              .durability = config_.durability,
+                              .retention_days = config_.retention_days,
+                              .segment_bytes_max = limits::segment_bytes_max}));
+  storage_ = std::make_unique<store::StorageThread>(*log_);
+  TRY(documents_, store::SqliteDocuments::open(config_.state_dir + "/documents.sqlite"));
+  background_ = std::make_unique<BackgroundThread>();
+  TRY(region_, gateway::Region::create(config_, catalog::Catalog::built_in(),
+                                       {clock_, *log_, *background_, *documents_}, rng_.next()));
+  return {};
+}
+
+Result<void> RealServer::listen() {
+  const std::size_t count = config_.workers > 0 ? static_cast<std::size_t>(config_.workers)
+                                                : std::max(1u, std::thread::hardware_concurrency());
+  TRY(auto api, net::listen_tcp(config_.api.host, config_.api.port, count));
+  std::vector<net::Descriptor> peer(count);
+  if (config_.peer.port != 0) {
+    TRY(peer, net::listen_tcp(config_.peer.host, config_.peer.port, count));
+  }
+  TRY(net::Descriptor admin, net::listen_unix(config_.admin_socket));
+  units_.resize(count);
+  for (std::size_t i = 0; i < count; ++i)
+    threads_.push_back(std::make_unique<net::WorkerThread>(fmt::format("worker-{}", i)));
+  // All workers exist before any runs: the region's list of them does not change afterwards.
+  for (std::size_t i = 0; i < count; ++i) {
+    threads_[i]->call([&] {
+      units_[i] =
+          std::make_unique<Unit>(threads_[i]->loop(), *region_, certificates_, static_cast<int>(i));
+    });
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    start_unit(i, std::move(api[i]), std::move(peer[i]),
+               i == 0 ? std::move(admin) : net::Descriptor());
+  }
+  return {};
+}
+
+void RealServer::start_unit(std::size_t index, net::Descriptor api, net::Descriptor peer,
+                            net::Descriptor admin) {
+  threads_[index]->call([&] {
+    Unit& unit = *units_[index];
+    unit.worker.start();
+    unit.links.start();
+    const auto security =
+        config_.api_tls.empty() ? net::Security::plain : net::Security::plain_or_tls;
+    unit.api_listener = std::make_unique<net::Listener>(
+        unit.loop, std::move(api), unit.worker.public_handler(),
+        unit.options(security, [this] { return certificates_.clients(); }));
+    if (peer) {
+      unit.peer_listener = std::make_unique<net::Listener>(
+          unit.loop, std::move(peer), unit.worker.peer_handler(),
+          unit.options(net::Security::tls, [this] { return certificates_.peers(); }));
+    }
+    if (admin) {
+      unit.admin.emplace(*region_, unit.worker);
+      unit.admin_listener = std::make_unique<net::Listener>(
+          unit.loop, std::move(admin), *unit.admin, unit.options(net::Security::plain, {}));
+    }
+  });
+}
+
+Result<void> RealServer::open() {
+  TRY_VOID(make_state_folder());
+  TRY_VOID(certificates_.load(clock_.wall()));
+  TRY_VOID(open_stores());
+  return listen();
+}
+
+void RealServer::reload() {
+  if (const auto loaded = certificates_.load(clock_.wall()); loaded) {
+    log::info("certificates_reloaded");
+  } else {
+    log::error("reload_refused", {{"what", loaded.error().message},
+                                  {"mend", loaded.error().mend},
+                                  {"in_force", "the old certificates"}});
+  }
+}
+
+void RealServer::run() {
+  net::EpollLoop loop;
+  int signal = 0;
+  net::SignalWatch watch(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    if (number == SIGHUP) {
+      reload();
+    } else {
+      signal = number;
+      loop.stop();
+    }
+  });
+  log::info("serving",
+            {{"api", fmt::format("{}:{}", config_.api.host, config_.api.port)},
+             {"peer", config_.peer.port ? fmt::format("{}:{}", config_.peer.host, config_.peer.port)
+                                        : "none"},
+             {"workers", units_.size()}});
+  loop.run();
+  log::info("draining", {{"signal", signal}, {"in_flight", region_->in_flight().load()}});
+  region_->drain();
+  std::vector<std::thread> drains;
+  for (std::size_t i = 0; i < units_.size(); ++i) {
+    drains.emplace_back([this, i] { threads_[i]->run(drain_unit(*units_[i])); });
+  }
+  for (auto& thread : drains) thread.join();
+  log::info("stopped");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(gateway::RegionConfig config) {
+  auto server = std::make_unique<RealServer>(std::move(config));
+  TRY_VOID(server->open());
+  return server;
+}
+
+}  // namespace tidegate::cli
