@@ -120,14 +120,10 @@ cmd_run() {
   mkdir -p "$STATE"
   local dev=("$PWD/$BINARY" dev --state "$PWD/$STATE" --python "$PWD/$VENV/bin/python"
     --model-server "$PWD/tools/model_server.py")
-  rm -f "$STATE/env.json"  # its presence, with healthy Regions, is what `wait` looks for
-  if [[ $detach == no ]]; then
-    echo $$ >"$STATE/dev.pid"  # exec keeps the process id
-    exec "${dev[@]}"
-  fi
+  [[ $detach == yes ]] || exec "${dev[@]}"
+  rm -f "$STATE/env.json"  # `dev` writes it when every Region can be used
   setsid nohup "${dev[@]}" >"$STATE/dev.log" 2>&1 </dev/null &
-  echo $! >"$STATE/dev.pid"
-  if ! demo wait --seconds 60; then
+  if ! demo wait --pid $! --seconds 75; then
     tail -n 40 "$STATE/dev.log" >&2
     fail "the demo did not become ready; the whole log is $STATE/dev.log"
   fi

@@ -1,7 +1,7 @@
 """What `./do` needs to know about a running demo: is it there, is it ready, how to reach it, how to end it.
 
-`tidegate dev` writes env.json (end points and demo keys) into its state directory, `./do run` its process id. Standard
-library only: this runs before anything is installed.
+`tidegate dev` keeps two files in its state directory: dev.pid, and, while every Region can be used, env.json with end
+points and demo keys. Standard library only: this runs before anything is installed.
 """
 
 import argparse
@@ -50,12 +50,9 @@ def command_pid(state: pathlib.Path, _: argparse.Namespace) -> int:
 
 
 def command_wait(state: pathlib.Path, arguments: argparse.Namespace) -> int:
-    """0 once every Region answers /health with 200; 1 if the demo ended or time ran out."""
+    """0 once every Region answers /health with 200; 1 if the process ended or time ran out."""
     give_up = time.monotonic() + arguments.seconds
-    started = time.monotonic()
-    while time.monotonic() < give_up:
-        if running(state) is None and time.monotonic() - started > 1:  # the shell may still be on its way to exec
-            return 1
+    while time.monotonic() < give_up and pathlib.Path(f"/proc/{arguments.pid}").exists():
         environment = load_environment(state)
         if environment and all(healthy(region["url"]) for region in environment["regions"].values()):
             return 0
@@ -102,7 +99,6 @@ def command_stop(state: pathlib.Path, arguments: argparse.Namespace) -> int:
         if time.monotonic() > give_up:
             sys.exit(f"do: process {pid} has not ended after {arguments.seconds} s; see {state}/dev.log")
         time.sleep(0.05)
-    (state / "dev.pid").unlink(missing_ok=True)
     print("do: stopped")
     return 0
 
@@ -113,6 +109,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("pid").set_defaults(function=command_pid)
     wait = commands.add_parser("wait")
+    wait.add_argument("--pid", type=int, required=True)
     wait.add_argument("--seconds", type=int, required=True)
     wait.set_defaults(function=command_wait)
     env = commands.add_parser("env")

@@ -30,7 +30,7 @@ FORBIDDEN = [
      PORT_MODULES, "domain code has no threads"),
     (re.compile(r"#\s*include\s*<(sys/socket|netinet/in|arpa/inet|sys/un|netdb)\.h>"),
      PORT_MODULES, "sockets stay in net/"),
-    (re.compile(r"\bsleep_for\b|\busleep\s*\(|::sleep\s*\("), PORT_MODULES, "wait with the loop's timers"),
+    (re.compile(r"\bsleep_for\b|\busleep\s*\(|this_thread::sleep"), PORT_MODULES, "wait with the loop's timers"),
     (re.compile(r"\bstd::(cout|cerr)\b|\bprintf\s*\("), {"cli"}, "log through base/log.hpp"),
 ]
 INCLUDE = re.compile(r'#\s*include\s*"([a-z_0-9]+)/')

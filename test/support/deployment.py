@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import re
 import signal
 import socket
 import subprocess
@@ -24,7 +23,8 @@ SCRIPTED_MODEL = ROOT / "test/support/scripted_model.py"
 MILAN, FRANKFURT, DUBLIN, LONDON = "eu-south-1", "eu-central-1", "eu-west-1", "eu-west-2"
 REGIONS = (MILAN, FRANKFURT, DUBLIN, LONDON)
 NOVA = "eu.amazon.nova-2-lite-v1:0"
-PORTS_NEEDED = 32
+PORT_OFFSETS = [offset + i for offset in (1, 101, 301) for i in range(len(REGIONS))]  # what `tidegate dev` uses
+PORT_BLOCK = 400
 READY_SECONDS = 60
 
 
@@ -42,13 +42,13 @@ def eventually(check, seconds: float = 10, every: float = 0.05):
 
 
 def free_base_port() -> int:
-    """The first of a block of free ports. Blocks are spread by process id, so that suites side by side rarely meet."""
-    for attempt in range(60):
-        base = 20000 + (os.getpid() * 7 + attempt * 131) % 300 * PORTS_NEEDED
+    """The base of a block of free ports. Blocks are spread by process id, so that suites side by side rarely meet."""
+    for attempt in range(30):
+        base = 20000 + (os.getpid() + attempt) % 30 * PORT_BLOCK  # below the ports that connections are given
         try:
-            for port in range(base, base + PORTS_NEEDED):
+            for offset in PORT_OFFSETS:
                 with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
+                    probe.bind(("127.0.0.1", base + offset))
         except OSError:
             continue
         return base
@@ -176,18 +176,14 @@ class Deployment:
                 return pid
         raise LookupError(f"no gateway of {region} among {children_of(self.process.pid)}")
 
-    def gateway_config(self, region: str) -> pathlib.Path:
-        command = children_of(self.process.pid)[self.gateway_pid(region)]
-        return pathlib.Path(next(word for word in command if word.endswith((".yaml", ".yml"))))
+    def model_port(self, region: str) -> int:
+        return int(self.environment["regions"][region]["model_url"].rsplit(":", 1)[1])
 
-    def model_of(self, region: str) -> tuple[int, int]:
-        """Process id and port of a Region's model server: the one whose port the Region's configuration names."""
-        ports = {int(port) for port in re.findall(r"\b(\d{4,5})\b", self.gateway_config(region).read_text())}
+    def model_pid(self, region: str) -> int:
+        port = str(self.model_port(region))
         for pid, command in children_of(self.process.pid).items():
-            if str(self.model_server) in command:
-                port = int(command[command.index("--port") + 1])
-                if port in ports:
-                    return pid, port
+            if str(self.model_server) in command and port in command:
+                return pid
         raise LookupError(f"no model server of {region}")
 
     # --- talking to it --------------------------------------------------------------------------------------------
@@ -222,7 +218,7 @@ class Deployment:
     def control(self, region: str, mode: str | None = None) -> dict:
         """Sets a scripted model server's mode, or only asks what it has seen."""
         data = json.dumps({"mode": mode}).encode() if mode else None
-        request = urllib.request.Request(f"http://127.0.0.1:{self.model_of(region)[1]}/control", data=data)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.model_port(region)}/control", data=data)
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
 
