@@ -47,12 +47,7 @@ def records_by_request(regions) -> Counter:
 def kill_and_wait_for_another(regions, region: str) -> None:
     killed = regions.gateway_pid(region)
     os.kill(killed, signal.SIGKILL)
-    def again() -> bool:
-        try:
-            return regions.gateway_pid(region) != killed and regions.health(region) == 200
-        except LookupError:
-            return False
-    eventually(again, 20)
+    eventually(lambda: regions.replaced(region, killed), 20)
 
 
 def test_kill_9_of_the_gateway_loses_no_answered_request(regions, bedrock):
@@ -120,9 +115,4 @@ def test_sigterm_drains_what_runs(regions):
         leaving = regions.gateway_pid(MILAN)
         os.kill(leaving, signal.SIGTERM)
         assert slow.result(30)["stopReason"]
-    def replaced() -> bool:
-        try:
-            return regions.gateway_pid(MILAN) != leaving
-        except LookupError:
-            return False
-    eventually(replaced, 30)
+    eventually(lambda: regions.replaced(MILAN, leaving), 30)

@@ -176,6 +176,13 @@ class Deployment:
                 return pid
         raise LookupError(f"no gateway of {region} among {children_of(self.process.pid)}")
 
+    def replaced(self, region: str, gateway: int) -> bool:
+        """Another gateway process than `gateway` runs for the Region, and it can serve."""
+        try:
+            return self.gateway_pid(region) != gateway and self.health(region) == 200
+        except LookupError:
+            return False
+
     def model_port(self, region: str) -> int:
         return int(self.environment["regions"][region]["model_url"].rsplit(":", 1)[1])
 
