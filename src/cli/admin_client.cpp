@@ -1,0 +1,108 @@
+#include "cli/admin_client.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+namespace tidegate::cli {
+namespace {
+
+ErrorCode code_named(std::string_view name) {
+  for (int i = 0; i < static_cast<int>(ErrorCode::count_); ++i) {
+    if (name_of(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
+  }
+  return ErrorCode::internal;
+}
+
+Result<json::value> read_answer(const std::string& socket, const Answer& answer) {
+  auto parsed = json::parse(answer.body);
+  if (parsed && answer.head.status < 300) return parsed;
+  const json::object* error =
+      parsed && parsed->is_object() ? json::find_object(parsed->get_object(), "error") : nullptr;
+  if (!error) {
+    return fail(
+        {.code = ErrorCode::internal,
+         .origin = Origin::peer,
+         .message = fmt::format("{} answered status {} without JSON", socket, answer.head.status),
+         .mend = "is the socket a tidegate's?",
+         .why = {}});
+  }
+  return fail(
+      {.code = code_named(json::find_string(*error, "code").value_or("")),
+       .origin = Origin::peer,
+       .message = std::string(json::find_string(*error, "message").value_or("the gateway refused")),
+       .mend = std::string(json::find_string(*error, "mend").value_or("")),
+       .why = std::string(json::find_string(*error, "why").value_or(""))});
+}
+
+http::RequestHead head_of(std::string method, const std::string& target) {
+  http::RequestHead head{.method = std::move(method),
+                         .target = target,
+                         .authority = {},
+                         .headers = {{"host", "localhost"}}};
+  if (head.method == "POST") head.headers.add("content-type", "application/json");
+  return head;
+}
+
+}  // namespace
+
+void AdminTarget::add_options(CLI::App& command) {
+  command.add_option("--socket", socket, "A gateway's admin socket");
+  command.add_option(
+      "--home", home,
+      "Folder with admin.sock, or with one folder a Region that has it (default: $TIDEGATE_HOME)");
+}
+
+Result<std::vector<AdminSocket>> find_admin_sockets(const AdminTarget& target) {
+  namespace fs = std::filesystem;
+  if (!target.socket.empty()) return std::vector<AdminSocket>{{target.socket, ""}};
+  std::string home = target.home;
+  if (const char* from_environment = std::getenv("TIDEGATE_HOME"); home.empty() && from_environment)
+    home = from_environment;
+  std::vector<AdminSocket> sockets;
+  std::error_code error;
+  if (!home.empty()) {
+    if (fs::exists(fs::path(home) / "admin.sock", error))
+      sockets.push_back({(fs::path(home) / "admin.sock").string(), ""});
+    for (const auto& entry : fs::directory_iterator(home, error)) {
+      const auto socket = entry.path() / "admin.sock";
+      std::error_code absent;
+      if (fs::exists(socket, absent))
+        sockets.push_back({socket.string(), entry.path().filename().string()});
+    }
+  }
+  if (sockets.empty()) {
+    return fail({.code = ErrorCode::peer_unavailable,
+                 .message = "no running gateway was found",
+                 .mend = "start one, or name it: --socket STATE_DIR/admin.sock, or --home FOLDER",
+                 .why = home.empty() ? "neither --socket, --home nor TIDEGATE_HOME is set"
+                                     : "there is no admin.sock in " + home});
+  }
+  std::ranges::sort(sockets, {}, &AdminSocket::path);
+  return sockets;
+}
+
+Result<json::value> admin_get(const std::string& socket, const std::string& target) {
+  TRY(const auto answer, call({.socket = socket, .host = {}}, head_of("GET", target), ""));
+  return read_answer(socket, answer);
+}
+
+Result<json::value> admin_post(const std::string& socket, const std::string& target,
+                               const json::value& body) {
+  TRY(const auto answer,
+      call({.socket = socket, .host = {}}, head_of("POST", target), json::serialize(body)));
+  return read_answer(socket, answer);
+}
+
+std::string query_escaped(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text) {
+    const bool plain = std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
+    out += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+  }
+  return out;
+}
+
+}  // namespace tidegate::cli

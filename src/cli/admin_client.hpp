@@ -1,0 +1,39 @@
+// The admin API of running gateways, over their Unix sockets.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "cli/blocking_http.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace tidegate::cli {
+
+// Where the sockets are: --socket PATH, or admin.sock in --home (or $TIDEGATE_HOME) and in each
+// folder of it.
+struct AdminTarget {
+  std::string socket, home;
+  void add_options(CLI::App& command);
+};
+
+struct AdminSocket {
+  std::string path;
+  std::string region;  // the folder's name; may be empty
+};
+// Sorted by path. Errors: configuration, where none is to be found.
+Result<std::vector<AdminSocket>> find_admin_sockets(const AdminTarget& target);
+
+// The JSON of a good answer. Errors: peer_unavailable, or the gateway's own with its code, message
+// and mend.
+Result<json::value> admin_get(const std::string& socket, const std::string& target);
+Result<json::value> admin_post(const std::string& socket, const std::string& target,
+                               const json::value& body);
+
+// Percent-encodes a query's value.
+std::string query_escaped(std::string_view text);
+
+}  // namespace tidegate::cli
