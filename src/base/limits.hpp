@@ -137,6 +137,8 @@ inline constexpr auto link_reconnect_max = 5s;
 // audit
 inline constexpr std::size_t segment_bytes_max = 64 * 1024 * 1024;
 inline constexpr auto sync_interval = 5ms;
+inline constexpr auto storage_linger = 1s;                        // without entries before the storage thread rests
+inline constexpr auto storage_idle_interval = 1s;                 // while it rests: new day, retention, a new try
 inline constexpr int retention_days_default = 400;
 inline constexpr std::size_t user_agent_bytes_max = 1'024;  // of it, in a record
 inline constexpr std::size_t audit_text_bytes_max =
