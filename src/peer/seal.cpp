@@ -1,7 +1,6 @@
 #include "peer/seal.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/bytes.hpp"
 
@@ -34,65 +33,6 @@ std::optional<std::string> unseal(std::string_view label, std::string_view wire,
   if (!json || !mac) return std::nullopt;
   if (!constant_time_equal(view(mac_of(label, *json, link_secret)), *mac)) return std::nullopt;
   return json;
-}
-
-std::string text_of(const json::object& o, std::string_view name) {
-  return std::string(json::find_string(o, name).value_or(""));
-}
-
-std::uint64_t unsigned_of(const json::object& o, std::string_view name) {
-  const json::value* v = json::find(o, name);
-  if (v && v->is_uint64()) return v->get_uint64();
-  return v && v->is_int64() && v->get_int64() >= 0 ? static_cast<std::uint64_t>(v->get_int64()) : 0;
-}
-
-std::int64_t integer_of(const json::object& o, std::string_view name) {
-  return json::find_int(o, name).value_or(0);
-}
-
-bool bool_of(const json::object& o, std::string_view name) {
-  return json::find_bool(o, name).value_or(false);
-}
-
-std::vector<std::string> texts_of(const json::object& o, std::string_view name) {
-  std::vector<std::string> out;
-  if (const json::array* items = json::find_array(o, name)) {
-    for (const json::value& item : *items) {
-      if (item.is_string()) out.emplace_back(item.get_string());
-    }
-  }
-  return out;
-}
-
-void ObjectWriter::name(std::string_view name) {
-  if (!std::exchange(first_, false)) out_ += ',';
-  json::append_quoted(out_, name);
-  out_ += ':';
-}
-
-void ObjectWriter::add(std::string_view name_, std::string_view text) {
-  name(name_);
-  json::append_quoted(out_, text);
-}
-void ObjectWriter::add(std::string_view name_, std::int64_t number) {
-  raw(name_, std::to_string(number));
-}
-void ObjectWriter::add(std::string_view name_, std::uint64_t number) {
-  raw(name_, std::to_string(number));
-}
-void ObjectWriter::raw(std::string_view name_, std::string_view json) {
-  name(name_);
-  out_ += json;
-}
-void ObjectWriter::add(std::string_view name_, const std::vector<std::string>& texts) {
-  name(name_);
-  out_ += '[';
-  bool first = true;
-  for (const std::string& text : texts) {
-    if (!std::exchange(first, false)) out_ += ',';
-    json::append_quoted(out_, text);
-  }
-  out_ += ']';
 }
 
 bool is_hex_digest(std::string_view text) {

@@ -1,5 +1,4 @@
-// The routing token's two ends. Strictness on the way in is one comparison: what was read is
-// written again and must be what came.
+// The routing token's two ends.
 #include "peer/token.hpp"
 
 #include <fmt/format.h>
@@ -7,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.hpp"
+#include "peer/canonical.hpp"
 #include "peer/seal.hpp"
 
 namespace tidegate::peer {
@@ -21,43 +21,6 @@ std::unexpected<Error> refuse(std::string_view rule, std::string sentence) {
                     .why = std::string(rule)});
 }
 
-std::string encode(const RoutingToken& t) {
-  std::string out;
-  ObjectWriter w(out);
-  w.add("body", t.body_sha256);
-  w.add("dst", t.destination);
-  w.add("exp", t.expires_ms);
-  w.add("jti", t.jti);
-  w.add("model", t.model_id);
-  w.add("op", t.operation);
-  w.add("principal", t.principal_hash);
-  w.add("profile", t.profile);
-  w.add("pv", std::uint64_t{t.profile_version});
-  w.add("rid", t.request_id);
-  w.add("row", t.row_hash);
-  w.add("src", t.source);
-  w.add("subset", t.subset);
-  w.add("v", std::int64_t{RoutingToken::version});
-  w.end();
-  return out;
-}
-
-RoutingToken decode(const json::object& o) {
-  return {.jti = text_of(o, "jti"),
-          .request_id = text_of(o, "rid"),
-          .source = text_of(o, "src"),
-          .destination = text_of(o, "dst"),
-          .profile = text_of(o, "profile"),
-          .profile_version = static_cast<std::uint32_t>(unsigned_of(o, "pv")),
-          .row_hash = text_of(o, "row"),
-          .subset = texts_of(o, "subset"),
-          .operation = text_of(o, "op"),
-          .model_id = text_of(o, "model"),
-          .body_sha256 = text_of(o, "body"),
-          .principal_hash = text_of(o, "principal"),
-          .expires_ms = integer_of(o, "exp")};
-}
-
 bool is_well_formed(const RoutingToken& t) {
   return !t.jti.empty() && !t.request_id.empty() && !t.operation.empty() && t.expires_ms > 0 &&
          is_hex_digest(t.row_hash) && is_hex_digest(t.body_sha256) &&
@@ -65,6 +28,26 @@ bool is_well_formed(const RoutingToken& t) {
 }
 
 }  // namespace
+
+template <class Codec, Is<RoutingToken> Token>
+void visit(Codec& codec, Token& t) {
+  codec.open();
+  codec.member("body", t.body_sha256);
+  codec.member("dst", t.destination);
+  codec.member("exp", t.expires_ms);
+  codec.member("jti", t.jti);
+  codec.member("model", t.model_id);
+  codec.member("op", t.operation);
+  codec.member("principal", t.principal_hash);
+  codec.member("profile", t.profile);
+  codec.member("pv", t.profile_version);
+  codec.member("rid", t.request_id);
+  codec.member("row", t.row_hash);
+  codec.member("src", t.source);
+  codec.member("subset", t.subset);
+  codec.constant("v", RoutingToken::version);
+  codec.close();
+}
 
 Result<std::string> TokenSigner::sign(const RoutingToken& token,
                                       std::string_view link_secret) const {
@@ -100,7 +83,7 @@ Result<std::string> TokenSigner::sign(const RoutingToken& token,
   if (link_secret.size() < 32 || !is_well_formed(token)) {
     return refuse("malformed", "the routing token is not complete");
   }
-  std::string wire = seal(label, encode(token), link_secret);
+  std::string wire = seal(label, to_canonical(token), link_secret);
   if (wire.size() > limits::token_bytes_max)
     return refuse("malformed", "the routing token is too long");
   return wire;
@@ -109,11 +92,8 @@ Result<std::string> TokenSigner::sign(const RoutingToken& token,
 Result<RoutingToken> open_token(std::string_view wire, std::string_view link_secret) {
   const auto text = unseal(label, wire, link_secret, limits::token_bytes_max);
   if (!text) return refuse("mac", "the routing token was not made for this link");
-  const auto document = json::parse(*text);
-  if (!document || !document->is_object())
-    return refuse("malformed", "the routing token is not JSON");
-  RoutingToken token = decode(document->get_object());
-  if (encode(token) != *text || !is_well_formed(token)) {
+  RoutingToken token;
+  if (!from_canonical(*text, token) || !is_well_formed(token)) {
     return refuse("malformed", "the routing token is not in its canonical form");
   }
   return token;

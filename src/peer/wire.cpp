@@ -1,11 +1,11 @@
-// Reports and trailers. Both are read strictly by writing what was read once more and comparing.
+// Reports and trailers.
 #include "peer/wire.hpp"
 
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
-#include "base/json.hpp"
 #include "base/limits.hpp"
+#include "peer/canonical.hpp"
 #include "peer/seal.hpp"
 
 namespace tidegate::peer {
@@ -22,22 +22,6 @@ std::unexpected<Error> broken(std::string why) {
                     .why = std::move(why)});
 }
 
-void write_load(std::string& out, const ModelLoad& load) {
-  ObjectWriter w(out);
-  w.add("busy", std::uint64_t{load.busy});
-  w.raw("ready", load.ready ? "true" : "false");
-  w.add("slots", std::uint64_t{load.slots});
-  w.add("waiting", std::uint64_t{load.waiting});
-  w.end();
-}
-
-ModelLoad read_load(const json::object& o) {
-  return {.ready = bool_of(o, "ready"),
-          .slots = static_cast<std::uint32_t>(unsigned_of(o, "slots")),
-          .busy = static_cast<std::uint32_t>(unsigned_of(o, "busy")),
-          .waiting = static_cast<std::uint32_t>(unsigned_of(o, "waiting"))};
-}
-
 // Valid UTF-8 of at most `bytes_max` bytes: whole characters from its start, nothing where it is
 // not UTF-8.
 std::string_view clipped(std::string_view text, std::size_t bytes_max) {
@@ -47,102 +31,82 @@ std::string_view clipped(std::string_view text, std::size_t bytes_max) {
   return text.substr(0, bytes_max);
 }
 
-std::string encode(const Trailer& t) {
-  std::string out;
-  ObjectWriter w(out);
-  w.add("answer", t.answer_sha256);
-  w.add("cacheRead", t.cache_read_tokens);
-  w.add("cacheWrite", t.cache_write_tokens);
-  w.add("firstByteMs", t.first_byte_ms);
-  w.add("in", t.input_tokens);
-  w.add("message", clipped(t.error_message, limits::trailer_message_bytes_max));
-  w.add("model", t.model_name);
-  w.add("out", t.output_tokens);
-  w.add("outcome", t.outcome);
-  w.add("region", t.region);
-  w.add("rid", t.request_id);
-  w.add("row", t.row_hash);
-  w.add("stop", t.stop_reason);
-  w.add("totalMs", t.total_ms);
-  w.end();
-  return out;
-}
-
 }  // namespace
 
+template <class Codec, Is<ModelLoad> Load>
+void visit(Codec& codec, Load& load) {
+  codec.open();
+  codec.member("busy", load.busy);
+  codec.member("ready", load.ready);
+  codec.member("slots", load.slots);
+  codec.member("waiting", load.waiting);
+  codec.close();
+}
+
+template <class Codec, Is<Report> R>
+void visit(Codec& codec, R& report) {
+  codec.open();
+  codec.member("draining", report.draining);
+  codec.member("epoch", report.epoch);
+  codec.member("models", report.models);
+  codec.member("operations", report.operations);
+  codec.member("protocol", report.protocol);
+  codec.member("runningForReader", report.running_for_reader);
+  codec.member("sequence", report.sequence);
+  codec.close();
+}
+
+template <class Codec, Is<Trailer> T>
+void visit(Codec& codec, T& t) {
+  codec.open();
+  codec.member("answer", t.answer_sha256);
+  codec.member("cacheRead", t.cache_read_tokens);
+  codec.member("cacheWrite", t.cache_write_tokens);
+  codec.member("firstByteMs", t.first_byte_ms);
+  codec.member("in", t.input_tokens);
+  codec.member("message", t.error_message);
+  codec.member("model", t.model_name);
+  codec.member("out", t.output_tokens);
+  codec.member("outcome", t.outcome);
+  codec.member("region", t.region);
+  codec.member("rid", t.request_id);
+  codec.member("row", t.row_hash);
+  codec.member("stop", t.stop_reason);
+  codec.member("totalMs", t.total_ms);
+  codec.close();
+}
+
 std::string Report::encode() const {
-  std::string out;
-  ObjectWriter w(out);
-  w.raw("draining", draining ? "true" : "false");
-  w.add("epoch", epoch);
-  w.name("models");
-  ObjectWriter list(out);
-  for (const auto& [id, load] : models) {
-    list.name(id);
-    write_load(out, load);
-  }
-  list.end();
-  w.add("operations", operations);
-  w.add("protocol", std::int64_t{protocol});
-  w.add("runningForReader", running_for_reader);
-  w.add("sequence", sequence);
-  w.end();
-  out += '\n';
-  return out;
+  return to_canonical(*this) + '\n';
 }
 
 Result<Report> Report::decode(std::string_view line) {
-  if (line.size() > limits::report_bytes_max || !line.ends_with('\n'))
+  if (line.size() > limits::report_bytes_max || !line.ends_with('\n')) {
     return broken("a report of a wrong length");
-  const auto document = json::parse(line.substr(0, line.size() - 1));
-  if (!document || !document->is_object()) return broken("a report that is not a JSON object");
-  const json::object& o = document->get_object();
+  }
+  line.remove_suffix(1);
   Report report;
-  if (const std::int64_t protocol = integer_of(o, "protocol"); protocol != protocol_version) {
-    return broken(fmt::format("a report of protocol {}, this is {}", protocol, protocol_version));
+  if (!from_canonical(line, report))
+    return broken("a report that this version does not understand");
+  if (report.protocol != protocol_version) {
+    return broken(
+        fmt::format("a report of protocol {}, this is {}", report.protocol, protocol_version));
   }
-  report.epoch = unsigned_of(o, "epoch");
-  report.sequence = unsigned_of(o, "sequence");
-  report.running_for_reader = unsigned_of(o, "runningForReader");
-  report.draining = bool_of(o, "draining");
-  report.operations = texts_of(o, "operations");
-  if (const json::object* models = json::find_object(o, "models")) {
-    for (const auto& model : *models) {
-      if (!model.value().is_object()) return broken("a report with a model that is no object");
-      report.models.emplace(model.key(), read_load(model.value().get_object()));
-    }
-  }
-  if (report.encode() != line)
-    return broken("a report with members that this version does not know");
   return report;
 }
 
 std::string Trailer::sign(std::string_view link_secret) const {
-  return seal(trailer_label, peer::encode(*this), link_secret);
+  Trailer t = *this;
+  t.error_message = clipped(error_message, limits::trailer_message_bytes_max);
+  return seal(trailer_label, to_canonical(t), link_secret);
 }
 
 Result<Trailer> Trailer::open(std::string_view wire, std::string_view link_secret) {
   const auto text = unseal(trailer_label, wire, link_secret, limits::trailer_bytes_max);
   if (!text) return broken("a trailer that was not made for this link");
-  const auto document = json::parse(*text);
-  if (!document || !document->is_object()) return broken("a trailer that is not a JSON object");
-  const json::object& o = document->get_object();
-  Trailer t{.request_id = text_of(o, "rid"),
-            .region = text_of(o, "region"),
-            .outcome = text_of(o, "outcome"),
-            .error_message = text_of(o, "message"),
-            .model_name = text_of(o, "model"),
-            .stop_reason = text_of(o, "stop"),
-            .input_tokens = integer_of(o, "in"),
-            .output_tokens = integer_of(o, "out"),
-            .cache_read_tokens = integer_of(o, "cacheRead"),
-            .cache_write_tokens = integer_of(o, "cacheWrite"),
-            .first_byte_ms = integer_of(o, "firstByteMs"),
-            .total_ms = integer_of(o, "totalMs"),
-            .row_hash = text_of(o, "row"),
-            .answer_sha256 = text_of(o, "answer")};
-  if (peer::encode(t) != *text) return broken("a trailer that is not in its canonical form");
-  return t;
+  Trailer trailer;
+  if (!from_canonical(*text, trailer)) return broken("a trailer that is not in its canonical form");
+  return trailer;
 }
 
 }  // namespace tidegate::peer
