@@ -104,8 +104,10 @@ Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
       link->links->notify(region, true);
       co_await channel->unusable();
       link->channel.reset();  // exchanges under way hold it until they end
-      log::warn("peer_link_down", {{"peer", region.str()}});
-      if (link->links) link->links->notify(region, false);
+      if (link->links) {
+        log::warn("peer_link_down", {{"peer", region.str()}});
+        link->links->notify(region, false);
+      }
       if (link->loop.now() - since >= limits::link_reconnect_max) wait = limits::link_reconnect_min;
     } else if (!opened && !std::exchange(failing, true)) {
       log::warn("peer_link_failed", {{"peer", region.str()},

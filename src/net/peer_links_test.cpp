@@ -62,6 +62,7 @@ class PeerLinksTest : public testing::Test {
   SeededRng rng{1};
   Hello handler;
   ConnectionOptions options;
+  Cancellation drain;
   std::set<catalog::RegionId> down;
   bool wrong_identity = false;
   std::vector<MonoTime> dials;
@@ -128,7 +129,6 @@ TEST_F(PeerLinksTest, NoChannelToAnotherRegionThanAsked) {
 }
 
 TEST_F(PeerLinksTest, ADrainingRegionIsLeftBeforeItGoes) {
-  Cancellation drain;
   options.drain = &drain;
   links->start();
   loop.run_for(1s);
