@@ -2,7 +2,6 @@
 
 #include "audit/json_writer.hpp"
 #include "aws/arn.hpp"
-#include "aws/sigv4.hpp"
 #include "base/limits.hpp"
 
 namespace tidegate::audit {
@@ -98,16 +97,16 @@ void append_attempt(std::string& out, const AttemptRecord& attempt) {
 // What is known before a model runs.
 void append_question(ObjectWriter& o, const Record& r) {
   o.number(R"("schemaVersion":)", schema_version);
-  o.text(R"("arrivedAt":)", aws::iso8601_millis(r.event_time));
+  append_time(o.member(R"("arrivedAt":)"), r.event_time, Precision::millis);
   if (!r.profile_id.empty()) {
     ObjectWriter profile(o.member(R"("profile":)"));
     profile.text(R"("id":)", r.profile_id);
     profile.number(R"("version":)", r.profile_version);
     profile.text(R"("rowHash":)", r.row_hash);
-    append_array(profile.member(R"("row":)"), r.row, json::append_quoted);
+    append_array(profile.member(R"("row":)"), r.row, append_text);
     profile.end();
   } else if (!r.row.empty()) {
-    append_array(o.member(R"("row":)"), r.row, json::append_quoted);
+    append_array(o.member(R"("row":)"), r.row, append_text);
   }
   o.text_if(R"("applicationProfileArn":)", r.application_profile_arn);
   o.text_if(R"("modelId":)", r.model_id);
@@ -165,7 +164,7 @@ void append_document(std::string& out, const Record& r, Stage stage) {
   ObjectWriter event(out);
   event.text(R"("eventVersion":)", event_version);
   append_identity(event.member(R"("userIdentity":)"), r);
-  event.text(R"("eventTime":)", aws::iso8601(r.event_time));
+  append_time(event.member(R"("eventTime":)"), r.event_time, Precision::seconds);
   event.text(R"("eventSource":)", r.event_source);
   event.text(R"("eventName":)", r.event_name);
   event.text(R"("awsRegion":)", r.source_region);
@@ -203,7 +202,7 @@ void append_document(std::string& out, const Record& r, Stage stage) {
 void append_document(std::string& out, const ServiceEvent& service_event) {
   ObjectWriter event(out);
   event.text(R"("eventVersion":)", event_version);
-  event.text(R"("eventTime":)", aws::iso8601(service_event.event_time));
+  append_time(event.member(R"("eventTime":)"), service_event.event_time, Precision::seconds);
   event.text(R"("eventSource":)", "tidegate");
   event.text(R"("eventName":)", service_event.event_name);
   event.text(R"("awsRegion":)", service_event.source_region);

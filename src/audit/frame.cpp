@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include "audit/json_writer.hpp"
-#include "base/json.hpp"
 
 namespace tidegate::audit {
 namespace {
@@ -53,7 +52,7 @@ void begin_frame(std::string& out, std::string_view kind, WallTime at, std::stri
   out += R"(","at":)";
   append_number(out, at.time_since_epoch().count());
   out += R"(,"id":)";
-  json::append_quoted(out, id);
+  append_text(out, id);
   out += R"(,"e":)";
 }
 

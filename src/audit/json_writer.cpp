@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
@@ -15,7 +16,64 @@ void append_chars(std::string& out, Number number) {
   out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
 }
 
+// ASCII without control characters, quotes and backslashes: the same bytes in JSON. Eight at a
+// time.
+bool is_plain(std::string_view text) {
+  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  // A zero byte of `v` raises the top bit of its byte; bytes above 0x7f are refused before.
+  const auto has_zero = [](std::uint64_t v) { return (v - ones) & ~v & highs; };
+  std::size_t at = 0;
+  std::uint64_t bad = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t v;
+    std::memcpy(&v, text.data() + at, sizeof v);
+    bad |= (v & highs) | ((v - 0x20 * ones) & ~v & highs) | has_zero(v ^ ('"' * ones)) |
+           has_zero(v ^ ('\\' * ones));
+  }
+  for (; at < text.size(); ++at) {
+    const auto c = static_cast<std::uint8_t>(text[at]);
+    bad |= c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
+  }
+  return bad == 0;
+}
+
+void append_digits(std::string& out, unsigned number, int digits) {
+  const std::size_t start = out.size();
+  out.append(static_cast<std::size_t>(digits), '0');
+  for (std::size_t at = out.size(); at > start; number /= 10) {
+    out[--at] = static_cast<char>('0' + number % 10);
+  }
+}
+
 }  // namespace
+
+void append_text(std::string& out, std::string_view text) {
+  if (!is_plain(text)) [[unlikely]] {
+    json::append_quoted(out, text);
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+void append_time(std::string& out, WallTime time, Precision precision) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::milliseconds>(time - day));
+  const auto part = [&](char before, auto number, int digits) {
+    out += before;
+    append_digits(out, static_cast<unsigned>(number), digits);
+  };
+  part('"', static_cast<int>(date.year()), 4);
+  part('-', static_cast<unsigned>(date.month()), 2);
+  part('-', static_cast<unsigned>(date.day()), 2);
+  part('T', clock.hours().count(), 2);
+  part(':', clock.minutes().count(), 2);
+  part(':', clock.seconds().count(), 2);
+  if (precision == Precision::millis) part('.', clock.subseconds().count(), 3);
+  out += R"(Z")";
+}
 
 void replace_if_too_large(std::string& out, std::size_t start) {
   const std::size_t bytes = out.size() - start;
@@ -36,8 +94,8 @@ void append_foreign(std::string& out, std::string_view text, std::size_t bytes_m
     while (end > 0 && (static_cast<std::uint8_t>(text[end]) & 0xc0) == 0x80) --end;
     text = text.substr(0, end);
   }
-  if (is_valid_utf8(text)) [[likely]] {
-    json::append_quoted(out, text);
+  if (is_plain(text) || is_valid_utf8(text)) [[likely]] {
+    append_text(out, text);
     return;
   }
   std::string ascii(text);

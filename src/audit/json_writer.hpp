@@ -8,10 +8,16 @@
 #include <string_view>
 
 #include "base/json.hpp"
+#include "base/time.hpp"
 
 namespace tidegate::audit {
 
 void append_number(std::string& out, std::int64_t number);
+// json::append_quoted(), quicker where nothing needs an escape, which is nearly always.
+void append_text(std::string& out, std::string_view text);
+enum class Precision : std::uint8_t { seconds, millis };
+// "2026-06-08T09:15:02Z" or "2026-06-08T09:15:02.123Z", quotes included.
+void append_time(std::string& out, WallTime time, Precision precision);
 // At most `bytes_max` of it; bytes that are not UTF-8 become '?'.
 void append_foreign(std::string& out, std::string_view text, std::size_t bytes_max);
 // Nested deeper than half of what our parser takes: null, so that the whole document can be read.
@@ -26,9 +32,7 @@ class ObjectWriter {
     out_ += quoted;
     return out_;
   }
-  void text(std::string_view quoted, std::string_view value) {
-    json::append_quoted(member(quoted), value);
-  }
+  void text(std::string_view quoted, std::string_view value) { append_text(member(quoted), value); }
   void text_if(std::string_view quoted, std::string_view value) {
     if (!value.empty()) text(quoted, value);
   }
