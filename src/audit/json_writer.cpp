@@ -134,21 +134,29 @@ void append_value(std::string& out, const json::value& value, std::size_t depth)
       append_foreign(out, value.get_string(), limits::audit_member_bytes_max);
       return;
     case boost::json::kind::array:
-      append_array(out, value.get_array(), [depth](std::string& to, const json::value& item) {
-        append_value(to, item, depth + 1);
-      });
+      append_value(out, value.get_array(), depth);
       return;
     case boost::json::kind::object:
-      out += '{';
-      for (const auto& member : value.get_object()) {
-        if (out.back() != '{') out += ',';
-        append_foreign(out, member.key(), limits::audit_text_bytes_max);
-        out += ':';
-        append_value(out, member.value(), depth + 1);
-      }
-      out += '}';
+      append_value(out, value.get_object(), depth);
       return;
   }
+}
+
+void append_value(std::string& out, const json::array& array, std::size_t depth) {
+  append_array(out, array, [depth](std::string& to, const json::value& item) {
+    append_value(to, item, depth + 1);
+  });
+}
+
+void append_value(std::string& out, const json::object& object, std::size_t depth) {
+  out += '{';
+  for (const auto& member : object) {
+    if (out.back() != '{') out += ',';
+    append_foreign(out, member.key(), limits::audit_text_bytes_max);
+    out += ':';
+    append_value(out, member.value(), depth + 1);
+  }
+  out += '}';
 }
 
 void ObjectWriter::object_if(std::string_view quoted, const json::object& value) {

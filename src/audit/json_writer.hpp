@@ -22,6 +22,9 @@ void append_time(std::string& out, WallTime time, Precision precision);
 void append_foreign(std::string& out, std::string_view text, std::size_t bytes_max);
 // Nested deeper than half of what our parser takes: null, so that the whole document can be read.
 void append_value(std::string& out, const json::value& value, std::size_t depth = 0);
+// Their own overloads: as a json::value they would be copied.
+void append_value(std::string& out, const json::array& array, std::size_t depth = 0);
+void append_value(std::string& out, const json::object& object, std::size_t depth = 0);
 
 class ObjectWriter {
  public:
