@@ -59,19 +59,60 @@ Said said_in(std::string_view body) {
   return out;
 }
 
-bool has(std::string_view text, std::string_view part) {
-  return text.contains(part);
-}
-
 // The words of llama.cpp ("exceeds the available context size"), vLLM ("maximum context length is")
 // and OpenAI.
 bool is_too_long(const Said& said) {
   return said.name == "exceed_context_size_error" || said.name == "context_length_exceeded" ||
-         has(said.message, "context size") || has(said.message, "context length");
+         said.message.contains("context size") || said.message.contains("context length");
+}
+
+// llama.cpp without a projector (as HTTP 500), vLLM with a model of text only.
+bool takes_no_images(const Said& said) {
+  return said.message.contains("image input is not supported") ||
+         said.message.contains("not a multimodal model");
 }
 
 bool asks_too_many_tokens(const Said& said) {
-  return has(said.message, "max_tokens") && has(said.message, "too large");
+  return said.message.contains("max_tokens") && said.message.contains("too large");
+}
+
+Error timed_out(std::string why) {
+  return backend_error(ErrorCode::model_timeout, Retry::other_region,
+                       "Model has timed out in processing the request. Try your request again.", {},
+                       std::move(why));
+}
+
+Error refused(std::string message, std::string why) {
+  Error out =
+      backend_error(ErrorCode::validation, Retry::never, std::move(message), {}, std::move(why));
+  out.origin = Origin::client;
+  return out;
+}
+
+Error classified(int status, const Said& said, std::string why) {
+  if (takes_no_images(said)) {
+    return refused("This model doesn't support images. Remove the image and try again.",
+                   std::move(why));
+  }
+  if (status == 400 || status == 413) {
+    if (asks_too_many_tokens(said)) {
+      return refused(
+          "The maximum tokens you requested exceeds the model limit. Try again with a maximum "
+          "tokens value that is lower.",
+          std::move(why));
+    }
+    if (is_too_long(said)) return refused("Input is too long for requested model.", std::move(why));
+  }
+  if (status == 429 || status == 503) {
+    return backend_error(ErrorCode::model_not_ready, Retry::other_region,
+                         "Model is not ready for inference. Wait and try your request again.", {},
+                         std::move(why));
+  }
+  if (status == 408) return timed_out(std::move(why));
+  if (status >= 500) return unavailable(std::move(why));
+  return backend_error(ErrorCode::model_error, Retry::never,
+                       "The request failed due to an error while processing the model.",
+                       fmt::format("The model server answered HTTP {}.", status), std::move(why));
 }
 
 }  // namespace
@@ -81,9 +122,7 @@ Error transport_failure(const Error& error, Phase phase, Cause cause) {
   std::string why = error.why.empty() ? error.message : error.message + " " + error.why;
   if (phase == Phase::streaming) return in_stream(std::move(why));
   if (cause == Cause::late || error.code == ErrorCode::model_timeout) {
-    return backend_error(ErrorCode::model_timeout, Retry::other_region,
-                         "Model has timed out in processing the request. Try your request again.",
-                         {}, std::move(why));
+    return timed_out(std::move(why));
   }
   return unavailable(std::move(why));
 }
@@ -92,35 +131,7 @@ Error status_failure(int status, std::string_view body, Phase phase) {
   const Said said = said_in(body);
   const std::string why = fmt::format("the model server answered HTTP {}{}{}", status,
                                       said.name.empty() ? "" : " ", said.name);
-  Error out;
-  if (phase == Phase::streaming) {
-    out = in_stream(why);
-  } else if (status == 429 || status == 503) {
-    out = backend_error(ErrorCode::model_not_ready, Retry::other_region,
-                        "Model is not ready for inference. Wait and try your request again.", {},
-                        why);
-  } else if (status == 408) {
-    out = backend_error(ErrorCode::model_timeout, Retry::other_region,
-                        "Model has timed out in processing the request. Try your request again.",
-                        {}, why);
-  } else if (status >= 500) {
-    out = unavailable(why);
-  } else if ((status == 400 || status == 413) && asks_too_many_tokens(said)) {
-    out = backend_error(
-        ErrorCode::validation, Retry::never,
-        "The maximum tokens you requested exceeds the model limit. Try again with a maximum "
-        "tokens value that is lower.",
-        {}, why);
-    out.origin = Origin::client;
-  } else if ((status == 400 || status == 413) && is_too_long(said)) {
-    out = backend_error(ErrorCode::validation, Retry::never,
-                        "Input is too long for requested model.", {}, why);
-    out.origin = Origin::client;
-  } else {
-    out = backend_error(ErrorCode::model_error, Retry::never,
-                        "The request failed due to an error while processing the model.",
-                        fmt::format("The model server answered HTTP {}.", status), why);
-  }
+  Error out = phase == Phase::streaming ? in_stream(why) : classified(status, said, why);
   out.upstream_status = status;
   return out;
 }
