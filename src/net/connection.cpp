@@ -8,11 +8,20 @@ MalformedAnswer malformed_answer(const ConnectionOptions& options, const Error& 
   if (options.malformed) return options.malformed(error);
   MalformedAnswer answer;
   switch (error.code) {
-    case ErrorCode::request_timeout: answer.head.status = 408; break;
-    case ErrorCode::body_too_large: answer.head.status = 413; break;
-    case ErrorCode::headers_too_large: answer.head.status = 431; break;
-    case ErrorCode::internal: answer.head.status = 500; break;
-    default: answer.head.status = 400;
+    case ErrorCode::request_timeout:
+      answer.head.status = 408;
+      break;
+    case ErrorCode::body_too_large:
+      answer.head.status = 413;
+      break;
+    case ErrorCode::headers_too_large:
+      answer.head.status = 431;
+      break;
+    case ErrorCode::internal:
+      answer.head.status = 500;
+      break;
+    default:
+      answer.head.status = 400;
   }
   answer.head.headers.add("content-type", "text/plain");
   answer.body = error.message + "\n";
@@ -31,10 +40,11 @@ std::string_view http_date(WallTime now) {
   static constexpr const char* weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  text = fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", weekdays[std::chrono::weekday(day).c_encoding()],
-                     static_cast<unsigned>(date.day()), months[static_cast<unsigned>(date.month()) - 1],
-                     static_cast<int>(date.year()), time.hours().count(), time.minutes().count(),
-                     time.seconds().count());
+  text = fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+                     weekdays[std::chrono::weekday(day).c_encoding()],
+                     static_cast<unsigned>(date.day()),
+                     months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                     time.hours().count(), time.minutes().count(), time.seconds().count());
   return text;
 }
 

@@ -174,8 +174,7 @@ class H1Exchange final : public http::Exchange {
   bool broken_ = false;
 };
 
-// --- the exchange
-// ------------------------------------------------------------------------------------------------------
+// --- the exchange ---
 
 Task<Result<std::string>> H1Exchange::next_body() {
   std::string piece;
@@ -240,8 +239,7 @@ Task<Result<void>> H1Exchange::send(Result<h1::Pieces> pieces) {
   co_return sent;
 }
 
-// --- the connection
-// ----------------------------------------------------------------------------------------------------
+// --- the connection ---
 
 Task<void> H1Connection::run() {
   spawn(read());

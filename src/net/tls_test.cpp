@@ -17,8 +17,7 @@
 namespace tidegate::net::test {
 namespace {
 
-// --- certificates made here
-// ---------------------------------------------------------------------------------------------
+// --- certificates made here ---
 
 struct Issued {
   X509* certificate;
@@ -130,8 +129,7 @@ PeerTrust trust_of(Pki& pki, const std::string& self) {
            {catalog::RegionId("eu-west-1"), pki.bundle("dublin")}}};
 }
 
-// --- loading
-// ------------------------------------------------------------------------------------------------------------
+// --- loading ---
 
 TEST(TlsContext, SaysWhichFileIsWrongAndHowToMendIt) {
   Pki pki;
@@ -183,8 +181,7 @@ TEST(TlsContext, APeerContextNeedsItsOwnIdentityAndBundles) {
                   .message.contains("/nowhere"));
 }
 
-// --- peers
-// --------------------------------------------------------------------------------------------------------------
+// --- peers ---
 
 struct Meeting {
   bool dialled = false, accepted = false;
@@ -340,8 +337,7 @@ TEST(TlsPeers, NeedACertificateAndTls13) {
   EXPECT_FALSE(meeting_of(honest, bare, "eu-west-1").accepted);
 }
 
-// --- clients
-// ------------------------------------------------------------------------------------------------------------
+// --- clients ---
 
 std::string over_tls(std::uint16_t port, const char* alpn, const std::string& request,
                      std::string* chosen) {

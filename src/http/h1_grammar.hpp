@@ -1,0 +1,53 @@
+// What the parts of the HTTP/1.1 codec share: the classes of bytes and the two ways to refuse.
+// Internal to h1_*.cpp.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace tidegate::http::h1 {
+
+inline std::unexpected<Error> malformed(std::string_view what) {
+  return fail(Error{.code = ErrorCode::malformed_http,
+                    .origin = Origin::client,
+                    .message = fmt::format("The HTTP message is malformed: {}.", what),
+                    .mend = {},
+                    .why = {}});
+}
+
+inline std::unexpected<Error> too_large(std::string_view what) {
+  return fail(Error{.code = ErrorCode::headers_too_large,
+                    .origin = Origin::client,
+                    .message = fmt::format("The head of the HTTP message is too large: {}.", what),
+                    .mend = {},
+                    .why = {}});
+}
+
+// The classes of bytes of RFC 9110, section 5.6.2 and 5.5.
+enum ByteClass : std::uint8_t { token = 1, text = 2, target = 4, hex = 8 };
+inline constexpr auto classes = [] {
+  std::array<std::uint8_t, 256> all{};
+  for (unsigned c = 0; c < 256; ++c) {
+    const bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool digit = c >= '0' && c <= '9';
+    if (alpha || digit || std::string_view("!#$%&'*+-.^_`|~").contains(static_cast<char>(c))) {
+      all[c] |= token;
+    }
+    if (c == '\t' || (c >= 0x20 && c != 0x7f)) all[c] |= text;
+    if (c > 0x20 && c < 0x7f) all[c] |= target;
+    if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) all[c] |= hex;
+  }
+  return all;
+}();
+inline bool all_of(std::string_view bytes, ByteClass what) {
+  return std::ranges::all_of(bytes,
+                             [&](char c) { return classes[static_cast<unsigned char>(c)] & what; });
+}
+
+}  // namespace tidegate::http::h1
