@@ -76,15 +76,12 @@ void check_request(H2Stream& stream) {
 }  // namespace
 
 void H2Callbacks::install(nghttp2_session_callbacks* callbacks) {
-  // Frames that nghttp2 skips without telling: withdrawn priorities, and types that nobody knows.
-  nghttp2_session_callbacks_set_on_begin_frame_callback(
-      callbacks, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) -> int {
-        if (head->type == NGHTTP2_PRIORITY || head->type > NGHTTP2_CONTINUATION) {
-          static_cast<H2Session*>(user)->add_noise();
-        }
-        return 0;
-      });
+  install_for_heads(callbacks);
+  install_for_frames(callbacks);
+  install_for_sending(callbacks);
+}
 
+void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       callbacks, [](nghttp2_session* session, const nghttp2_frame* frame, void* user) -> int {
         return guarded([&]() -> int {
@@ -130,6 +127,17 @@ void H2Callbacks::install(nghttp2_session_callbacks* callbacks) {
         self.headers_open_ = false;
         self.add_noise();
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM(PROTOCOL_ERROR)
+      });
+}
+
+void H2Callbacks::install_for_frames(nghttp2_session_callbacks* callbacks) {
+  // Frames that nghttp2 skips without telling: withdrawn priorities, and types that nobody knows.
+  nghttp2_session_callbacks_set_on_begin_frame_callback(
+      callbacks, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) -> int {
+        if (head->type == NGHTTP2_PRIORITY || head->type > NGHTTP2_CONTINUATION) {
+          static_cast<H2Session*>(user)->add_noise();
+        }
+        return 0;
       });
 
   nghttp2_session_callbacks_set_on_frame_recv_callback(
@@ -184,7 +192,9 @@ void H2Callbacks::install(nghttp2_session_callbacks* callbacks) {
           return 0;
         });
       });
+}
 
+void H2Callbacks::install_for_sending(nghttp2_session_callbacks* callbacks) {
   nghttp2_session_callbacks_set_on_frame_send_callback(
       callbacks, [](nghttp2_session* session, const nghttp2_frame* frame, void* user) -> int {
         return guarded([&]() -> int {

@@ -15,6 +15,9 @@ struct H2Callbacks {
   static nghttp2_data_provider body_of(H2Stream& stream);
 
  private:
+  static void install_for_heads(nghttp2_session_callbacks* callbacks);
+  static void install_for_frames(nghttp2_session_callbacks* callbacks);
+  static void install_for_sending(nghttp2_session_callbacks* callbacks);
   static void on_frame(H2Session& session, H2Stream* stream, const nghttp2_frame& frame);
   static void on_sent(H2Session& self, nghttp2_session* session, const nghttp2_frame& frame);
   static int send_data(H2Session& session, H2Stream& stream, const std::uint8_t* frame_head,

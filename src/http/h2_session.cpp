@@ -15,10 +15,9 @@ constexpr std::uint8_t no_flags = NGHTTP2_FLAG_NONE;
 
 // Values that never repeat would only push the useful ones out of the HPACK table, and the secret
 // ones must not be in it.
-constexpr std::array<std::string_view, 9> usual_unique_headers = {
-    "authorization",        "content-length",  "date",
-    "traceparent",          "x-amz-date",      "x-amzn-requestid",
-    "x-amz-content-sha256", "x-amzn-trace-id", "amz-sdk-invocation-id"};
+constexpr std::array<std::string_view, 8> usual_unique_headers = {
+    "authorization",    "content-length",       "traceparent",     "x-amz-date",
+    "x-amzn-requestid", "x-amz-content-sha256", "x-amzn-trace-id", "amz-sdk-invocation-id"};
 
 constexpr std::array<std::string_view, 6> connection_headers = {
     "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "host"};
