@@ -97,8 +97,10 @@ std::optional<std::uint64_t> Sequences::of(const std::string& segment, const Lin
 // end of a file, at the start of the next one.
 std::optional<ChainEntry> Sequences::covering(const std::string& segment, const Line& line) const {
   constexpr std::uint64_t look_ahead = 8 * limits::audit_batch_bytes;
+  constexpr int files_max = 3;
   auto info = std::ranges::find(segments_, segment, &SegmentInfo::name);
-  for (std::uint64_t from = line.end; info != segments_.end(); ++info, from = 0) {
+  std::uint64_t from = line.end;
+  for (int files = 0; files < files_max && info != segments_.end(); ++files, ++info, from = 0) {
     ForwardLines lines(disk_, info->name, from, from + look_ahead);
     for (;;) {
       const auto next = lines.next();
