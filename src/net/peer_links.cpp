@@ -84,8 +84,8 @@ void PeerLinks::on_change(std::function<void(const catalog::RegionId&, bool up)>
   listeners_.push_back(std::move(listener));
 }
 
-void PeerLinks::notify(const catalog::RegionId& region, bool up) {
-  for (const auto& listener : listeners_) listener(region, up);
+void PeerLinks::notify(const catalog::RegionId& region, Turn turn) {
+  for (const auto& listener : listeners_) listener(region, turn == Turn::up);
 }
 
 Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
@@ -101,12 +101,12 @@ Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
       link->channel = channel;
       const Cancellation::Callback on_stop(&link->stop, [&] { channel->close(); });
       log::info("peer_link_up", {{"peer", region.str()}, {"host", link->config.host}});
-      link->links->notify(region, true);
+      link->links->notify(region, Turn::up);
       co_await channel->unusable();
       link->channel.reset();  // exchanges under way hold it until they end
       if (link->links) {
         log::warn("peer_link_down", {{"peer", region.str()}});
-        link->links->notify(region, false);
+        link->links->notify(region, Turn::down);
       }
       if (link->loop.now() - since >= limits::link_reconnect_max) wait = limits::link_reconnect_min;
     } else if (!opened && !std::exchange(failing, true)) {

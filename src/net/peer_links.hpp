@@ -39,7 +39,8 @@ class PeerLinks final : public peer::Links {
   struct Link;
   static Task<void> keep(std::shared_ptr<Link> link);
   static Task<Result<std::shared_ptr<H2Channel>>> open(std::shared_ptr<Link> link);
-  void notify(const catalog::RegionId& region, bool up);
+  enum class Turn : std::uint8_t { up, down };
+  void notify(const catalog::RegionId& region, Turn turn);
 
   std::map<catalog::RegionId, std::shared_ptr<Link>> links_;
   std::vector<std::function<void(const catalog::RegionId&, bool up)>> listeners_;
