@@ -26,6 +26,7 @@ inline constexpr std::size_t write_high_bytes = 64 * 1024;    // a writer above 
 inline constexpr std::size_t write_low_bytes = 32 * 1024;     // ... until the buffer is below this
 inline constexpr std::size_t connections_max = 10'000;        // a worker
 inline constexpr std::size_t h2_streams_max = 256;            // concurrent, a connection
+inline constexpr std::size_t h2_read_buffer_start = 4 * 1024;     // until a read fills it: then read_buffer_bytes
 inline constexpr std::size_t h2_stream_window =
     256 * 1024;  // bytes of a body that wait for their handler
 inline constexpr std::size_t h2_connection_window = 1024 * 1024;

@@ -32,7 +32,7 @@ Task<void> H2Pump::run(std::string already_read) {
   schedule_tick();
   spawn(write_loop());
   flush();  // our SETTINGS
-  std::array<char, limits::read_buffer_bytes> buffer;
+  std::string buffer(limits::h2_read_buffer_start, '\0');
   bool valid = already_read.empty() || feed(already_read);
   while (valid) {
     const auto got = co_await stream_->read(buffer);
@@ -42,6 +42,11 @@ Task<void> H2Pump::run(std::string already_read) {
       break;
     }
     valid = feed({buffer.data(), *got});
+    // A thousand idle streams should not hold a thousand large buffers; a body that arrives gets
+    // one.
+    if (*got == buffer.size() && buffer.size() < limits::read_buffer_bytes) {
+      buffer.assign(limits::read_buffer_bytes, '\0');
+    }
   }
   // If the other side broke the protocol, the writer still says so (GOAWAY) before it closes.
   read_ended_ = true;
