@@ -48,11 +48,12 @@ std::string streamed(const std::vector<Delta>& deltas,
 }
 
 TEST(ConverseStream, BlocksOpenAndCloseInOrder) {
-  EXPECT_EQ(streamed({ReasoningDelta{"Two plus"}, TextDelta{"Hel"}, TextDelta{"lo"},
-                      ToolUseStart{"t1", "top_song"}, ToolUseDelta{R"({"sign":)"},
-                      ToolUseDelta{"1}"}, ToolUseStart{"t2", "f"}, Stop{StopReason::tool_use},
-                      Usage{.input_tokens = 15, .output_tokens = 142}}),
-            R"(messageStart {"role":"assistant"}
+  EXPECT_EQ(
+      streamed({ReasoningDelta{"Two plus"}, TextDelta{"Hel"}, TextDelta{"lo"},
+                ToolUseStart{"t1", "top_song"}, ToolUseDelta{R"({"sign":)"}, ToolUseDelta{"1}"},
+                ToolUseStart{"t2", "f"}, Stop{StopReason::tool_use},
+                Usage{.input_tokens = 15, .output_tokens = 142}}),
+      R"(messageStart {"role":"assistant"}
 contentBlockDelta {"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"Two plus"}}}
 contentBlockStop {"contentBlockIndex":0}
 contentBlockDelta {"contentBlockIndex":1,"delta":{"text":"Hel"}}
@@ -65,7 +66,8 @@ contentBlockStop {"contentBlockIndex":2}
 contentBlockStart {"contentBlockIndex":3,"start":{"toolUse":{"name":"f","toolUseId":"t2"}}}
 contentBlockStop {"contentBlockIndex":3}
 messageStop {"stopReason":"tool_use"}
-metadata {"metrics":{"latencyMs":12},"usage":{"inputTokens":15,"outputTokens":142,"totalTokens":157}}
+)"
+      R"(metadata {"metrics":{"latencyMs":12},"usage":{"inputTokens":15,"outputTokens":142,"totalTokens":157}}
 )");
 }
 

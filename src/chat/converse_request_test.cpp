@@ -236,21 +236,28 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(ConverseRequest, CarriesEverythingOver) {
   const auto parsed = parse_converse(R"({
-    "system":[{"text":"Be brief."},{"cachePoint":{"type":"default"}},{"guardContent":{"text":{"text":"guarded"}}}],
+    "system":[{"text":"Be brief."},{"cachePoint":{"type":"default"}},
+      {"guardContent":{"text":{"text":"guarded"}}}],
     "messages":[
       {"role":"user","content":[{"text":"What is the weather?"},
         {"image":{"format":"png","source":{"bytes":"iVBORw0K"}}},
-        {"document":{"format":"md","name":"notes","source":{"bytes":"IyBIaQ=="},"context":"read it"}}]},
-      {"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"hm","signature":"s"}}},
-        {"text":"Let me look."},{"toolUse":{"toolUseId":"t1","name":"weather","input":{"city":"Bari"}}}]},
+        {"document":{"format":"md","name":"notes","source":{"bytes":"IyBIaQ=="},
+          "context":"read it"}}]},
+      {"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"hm",
+        "signature":"s"}}},
+        {"text":"Let me look."},{"toolUse":{"toolUseId":"t1","name":"weather",
+          "input":{"city":"Bari"}}}]},
       {"role":"user","content":[{"toolResult":{"toolUseId":"t1","status":"success",
         "content":[{"json":{"celsius":21}},{"text":"sunny"}]}},{"text":"And now?"}]}],
     "inferenceConfig":{"maxTokens":100,"temperature":0.5,"topP":1,"stopSequences":["END"]},
-    "toolConfig":{"tools":[{"toolSpec":{"name":"weather","description":"d","inputSchema":{"json":{"type":"object"}},
+    "toolConfig":{"tools":[{"toolSpec":{"name":"weather","description":"d",
+      "inputSchema":{"json":{"type":"object"}},
       "strict":true}},{"cachePoint":{"type":"default"}}],"toolChoice":{"any":{}}},
-    "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"n","schema":"{\"type\":\"object\"}"}}},
+    "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"n",
+      "schema":"{\"type\":\"object\"}"}}},
       "effort":"low"},
-    "requestMetadata":{"team":"red-1"},"performanceConfig":{"latency":"standard"},"serviceTier":{"type":"default"},
+    "requestMetadata":{"team":"red-1"},"performanceConfig":{"latency":"standard"},
+    "serviceTier":{"type":"default"},
     "additionalModelResponseFieldPaths":["/stop_sequence"],"somethingNew":{"ignored":true}})",
                                      nothing_more);
   ASSERT_TRUE(parsed) << parsed.error().message;

@@ -57,11 +57,14 @@ TEST(OpenAiRequest, ToolResultsComeFirstAndOnTheirOwn) {
       translated(R"({"messages":[
         {"role":"user","content":[{"text":"go"}]},
         {"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"hm"}}},
-          {"toolUse":{"toolUseId":"a","name":"f","input":{"x":1}}},{"toolUse":{"toolUseId":"b","name":"f","input":{}}}]},
+          {"toolUse":{"toolUseId":"a","name":"f","input":{"x":1}}},{"toolUse":{"toolUseId":"b",
+            "name":"f","input":{}}}]},
         {"role":"user","content":[{"text":"and then?"},
-          {"toolResult":{"toolUseId":"a","content":[{"json":{"y":2}},{"image":{"format":"png","source":{"bytes":"AAAA"}}}]}},
+          {"toolResult":{"toolUseId":"a","content":[{"json":{"y":2}},{"image":{"format":"png",
+            "source":{"bytes":"AAAA"}}}]}},
           {"toolResult":{"toolUseId":"b","content":[{"text":"no"}],"status":"error"}}]}],
-        "toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object"}}}}],
+        "toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d",
+          "inputSchema":{"json":{"type":"object"}}}}],
           "toolChoice":{"tool":{"name":"f"}}}})"),
       R"({"model":"m","messages":[{"role":"user","content":"go"},)"
       R"({"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]},)"

@@ -1,5 +1,5 @@
-// One try to run a request somewhere, at home or abroad: its outcome is a value, and what it sent to the client is
-// already in the client's wire format.
+// One try to run a request somewhere, at home or abroad: its outcome is a value, and what it sent
+// to the client is already in the client's wire format.
 #pragma once
 
 #include <optional>
@@ -15,27 +15,29 @@ namespace tidegate::model {
 
 enum class Operation : std::uint8_t { converse, converse_stream };
 
-// What an executor needs to know of a request; the body is borrowed from the call that is being served.
+// What an executor needs to know of a request; the body is borrowed from the call that is being
+// served.
 struct Work {
   Operation operation;
-  std::string_view model_id;        // the foundation model
-  std::string_view body;            // the client's, whole
+  std::string_view model_id;  // the foundation model
+  std::string_view body;      // the client's, whole
   std::string request_id;
-  std::string traceparent;          // to pass on; may be empty
-  // What LocalExecutor::check made of the body, borrowed like it; null: the executor parses the body itself.
+  std::string traceparent;  // to pass on; may be empty
+  // What LocalExecutor::check made of the body, borrowed like it; null: the executor parses the
+  // body itself.
   const chat::Conversation* conversation = nullptr;
 };
 
 struct Attempt {
-  std::optional<Error> error;       // none: success
-  std::string model_name;           // the model that really ran, "smollm2-135m-instruct"
+  std::optional<Error> error;  // none: success
+  std::string model_name;      // the model that really ran, "smollm2-135m-instruct"
   chat::Usage usage;
   std::string stop_reason;
-  std::int64_t bytes_sent = 0;      // the request's body, as it went to where it ran
-  std::int64_t bytes_received = 0;  // the answer's body, in the client's wire format
-  MonoTime started{}, first_byte{}, ended{};   // first_byte is zero if there was none
-  // A unary answer, whole and not yet sent; for a stream, the last bytes, which go out with the end marker. Both leave
-  // only after the record has been written.
+  std::int64_t bytes_sent = 0;                // the request's body, as it went to where it ran
+  std::int64_t bytes_received = 0;            // the answer's body, in the client's wire format
+  MonoTime started{}, first_byte{}, ended{};  // first_byte is zero if there was none
+  // A unary answer, whole and not yet sent; for a stream, the last bytes, which go out with the end
+  // marker. Both leave only after the record has been written.
   http::ResponseHead answer_head;
   std::string answer_tail;
   bool ok() const { return !error.has_value(); }

@@ -52,9 +52,10 @@ Task<Result<Body>> read_body(http::ClientExchange& answer, std::size_t max) {
   }
 }
 
-void set_health(BackendState& backend, bool healthy, std::string_view why) {
+void learn(BackendState& backend, Health health, std::string_view why) {
+  const bool healthy = health == Health::up;
   if (backend.healthy() == healthy) return;
-  backend.set_healthy(healthy);
+  backend.set_health(health);
   log::write(healthy ? log::Level::info : log::Level::warn, "backend_health",
              {{"backend", backend.config().name}, {"healthy", healthy}, {"why", why}});
 }
@@ -162,7 +163,7 @@ Task<Result<ClientExchangePtr>> LocalExecutor::ask(http::Exchange& exchange,
     Error failure = transport_failure(head.error(), Phase::before_first_byte,
                                       waited >= timeouts.first_byte ? Cause::late : Cause::broken);
     // The next decision should not wait for the next probe to learn this.
-    if (failure.code == ErrorCode::model_unavailable) set_health(backend, false, failure.why);
+    if (failure.code == ErrorCode::model_unavailable) learn(backend, Health::down, failure.why);
     co_return fail(std::move(failure));
   }
 }
@@ -275,9 +276,10 @@ Task<void> LocalExecutor::probe_one(BackendState& backend, std::size_t& left, Ev
                        limits::backend_error_bytes_max);  // so that the connection can be kept
     // A server that has no such page (Ollama) is there all the same; one that loads its model says
     // 503.
-    set_health(backend, head->status < 500, fmt::format("HTTP {}", head->status));
+    learn(backend, head->status < 500 ? Health::up : Health::down,
+          fmt::format("HTTP {}", head->status));
   } else {
-    set_health(backend, false, head.error().message);
+    learn(backend, Health::down, head.error().message);
   }
   if (--left == 0) all_done.set();
 }

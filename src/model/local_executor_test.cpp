@@ -56,7 +56,7 @@ class LocalExecution : public testing::Test {
     model.served_as = "smollm2";
     model.name = "smollm2-135m-instruct";
     models_ = std::make_shared<ModelMap>(std::vector{backend}, std::vector{model});
-    models_->backends()[0]->set_healthy(true);
+    models_->backends()[0]->set_health(Health::up);
     executor_ = std::make_unique<LocalExecutor>(loop_, models_, [this](const BackendConfig&) {
       auto client = std::make_unique<ScriptedClient>(loop_);
       client_ = client.get();
@@ -260,7 +260,7 @@ TEST_F(LocalExecution, Failures) {
                    true},
        }) {
     exchange_.emplace();
-    models_->backends()[0]->set_healthy(true);
+    models_->backends()[0]->set_health(Health::up);
     client_->play(f.script);
     const Attempt attempt = run(f.operation);
     ASSERT_FALSE(attempt.ok()) << f.what;
