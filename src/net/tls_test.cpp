@@ -20,8 +20,8 @@ namespace {
 // --- certificates made here ---
 
 struct Issued {
-  X509* certificate;
-  EVP_PKEY* key;
+  std::shared_ptr<X509> certificate{X509_new(), X509_free};
+  std::shared_ptr<EVP_PKEY> key{EVP_EC_gen("P-256"), EVP_PKEY_free};
 };
 
 void extend(X509* certificate, X509* issuer, int nid, const std::string& value) {
@@ -55,24 +55,25 @@ struct Recipe {
 
 Issued issue(const Recipe& recipe, const Issued* issuer) {
   static long serial = 1;
-  Issued made{X509_new(), EVP_EC_gen("P-256")};
-  X509_set_version(made.certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(made.certificate), serial++);
-  X509_gmtime_adj(X509_getm_notBefore(made.certificate), recipe.from_s);
-  X509_gmtime_adj(X509_getm_notAfter(made.certificate), recipe.to_s);
-  X509_set_pubkey(made.certificate, made.key);
+  Issued made;
+  X509* const certificate = made.certificate.get();
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), recipe.from_s);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), recipe.to_s);
+  X509_set_pubkey(certificate, made.key.get());
   const std::string name = fmt::format("test {}", serial);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(made.certificate), "CN", MBSTRING_ASC,
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-  X509* above = issuer ? issuer->certificate : made.certificate;
-  X509_set_issuer_name(made.certificate, X509_get_subject_name(above));
-  extend(made.certificate, above, NID_basic_constraints,
+  X509* above = issuer ? issuer->certificate.get() : certificate;
+  X509_set_issuer_name(certificate, X509_get_subject_name(above));
+  extend(certificate, above, NID_basic_constraints,
          recipe.ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-  extend(made.certificate, above, NID_key_usage,
+  extend(certificate, above, NID_key_usage,
          recipe.ca ? "critical,keyCertSign" : "critical,digitalSignature");
-  if (!recipe.ca) extend(made.certificate, above, NID_ext_key_usage, "serverAuth,clientAuth");
-  if (!recipe.uris.empty()) add_uris(made.certificate, recipe.uris);
-  X509_sign(made.certificate, issuer ? issuer->key : made.key, EVP_sha256());
+  if (!recipe.ca) extend(certificate, above, NID_ext_key_usage, "serverAuth,clientAuth");
+  if (!recipe.uris.empty()) add_uris(certificate, recipe.uris);
+  X509_sign(certificate, issuer ? issuer->key.get() : made.key.get(), EVP_sha256());
   return made;
 }
 
@@ -103,10 +104,10 @@ class Pki {
   static TlsFiles write(const std::string& stem, const Issued& made) {
     TlsFiles files{stem + ".pem", stem + ".key"};
     FILE* file = std::fopen(files.certificate.c_str(), "w");
-    PEM_write_X509(file, made.certificate);
+    PEM_write_X509(file, made.certificate.get());
     std::fclose(file);
     file = std::fopen(files.key.c_str(), "w");
-    PEM_write_PrivateKey(file, made.key, nullptr, nullptr, 0, nullptr, nullptr);
+    PEM_write_PrivateKey(file, made.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
     std::fclose(file);
     ::chmod(files.key.c_str(), 0600);
     return files;
