@@ -205,7 +205,7 @@ def test_documents(regions, milan, name, operation):
     assert answer.status == 400 and answer.error_type in types
 
 
-@pytest.mark.parametrize("path", ["/no/such/path", "/"])
+@pytest.mark.parametrize("path", ["/no/such/path", "/model", "/inference-profiles/a/b"])
 def test_unknown_paths(regions, milan, path):
     headers = sign("POST", path, b"", "{}:{}".format(*milan.address), regions.key(), MILAN)
     answer = exchange(milan, request_bytes("POST", path, headers | {"content-length": "0"}))

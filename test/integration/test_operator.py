@@ -15,7 +15,7 @@ SECRET_WORDS = "heliotrope parapluie"
 def test_health_and_metrics_need_no_signature(regions):
     assert all(regions.health(name) == 200 for name in REGIONS)
     text = regions.metrics()
-    assert "# TYPE tidegate_requests_total counter" in text
+    assert "# TYPE tidegate_region_slots gauge" in text
 
 
 def test_metrics_count_by_source_and_inference_region_and_hold_no_payload(regions, bedrock):

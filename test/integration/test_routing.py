@@ -128,9 +128,9 @@ def test_attempts_are_in_the_record(regions, bedrock, cloudtrail):
     answer = ask(bedrock)
     record, = [r for r in records_of(cloudtrail, EventName="Converse")
                if r["requestID"] == answer["ResponseMetadata"]["RequestId"]]
-    extra = record["additionalEventData"]
-    assert extra["inferenceRegion"] == inference_region(answer)
-    assert [attempt["region"] for attempt in extra["attempts"]] == [MILAN, inference_region(answer)]
+    assert record["additionalEventData"]["inferenceRegion"] == inference_region(answer)
+    attempts = record["tidegate"]["attempts"]
+    assert [attempt["region"] for attempt in attempts] == [MILAN, inference_region(answer)]
 
 
 def test_the_models_own_refusal_is_passed_on(bedrock):
