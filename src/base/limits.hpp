@@ -49,6 +49,7 @@ inline constexpr std::size_t discard_bytes_max =
 inline constexpr std::size_t linger_bytes_max =
     1'000'000;                              // read after a refusal, so that the client sees it ...
 inline constexpr auto linger_timeout = 2s;  // ... for this long at most
+inline constexpr int accept_backlog = 1'024;                      // connections that the kernel keeps waiting
 inline constexpr auto accept_back_off = 100ms;  // out of descriptors: before the next accept
 
 // the event loop

@@ -129,6 +129,55 @@ TEST(H1Request, IsFoundByteByByte) {
   EXPECT_FALSE(request->keep_alive);
 }
 
+// Bytes drawn at random around what HTTP is made of: whatever they are, and however they are cut,
+// the answer is one.
+TEST(H1Request, DoesNotDependOnHowBytesArrive) {
+  const std::string_view parts[] = {"GET ",
+                                    "POST ",
+                                    "/a",
+                                    " HTTP/1.1",
+                                    "\r\n",
+                                    "\r\n",
+                                    "\n",
+                                    "\r",
+                                    "Host: a",
+                                    ": ",
+                                    "Content-Length: 3",
+                                    "Transfer-Encoding: chunked",
+                                    "x",
+                                    " ",
+                                    "\t",
+                                    "\x01",
+                                    "5;a",
+                                    "0\r\n\r\n",
+                                    "\xff"};
+  std::uint32_t seed = 1;
+  const auto random = [&](std::size_t below) {
+    seed = seed * 1'664'525u + 1'013'904'223u;
+    return (seed >> 8) % below;
+  };
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes;
+    if (random(2)) bytes = "POST / HTTP/1.1\r\nHost: a\r\n";
+    for (auto n = random(12); n > 0; --n) bytes += parts[random(std::size(parts))];
+    const auto whole = request_of(bytes);
+    HeadScanner scanner;
+    Result<std::optional<std::size_t>> cut = std::nullopt;
+    for (std::size_t n = 0; cut && !*cut && n <= bytes.size(); n += 1 + random(7)) {
+      cut = scanner.scan(std::string_view(bytes).substr(0, n));
+    }
+    if (cut && !*cut) cut = scanner.scan(bytes);
+    if (!cut) {
+      EXPECT_FALSE(whole) << bytes;
+    } else if (*cut) {
+      const auto parsed = parse_request(std::string_view(bytes).substr(0, **cut));
+      EXPECT_EQ(parsed.has_value(), whole.has_value()) << bytes;
+    } else {
+      EXPECT_TRUE(whole && !*whole) << bytes;
+    }
+  }
+}
+
 struct Body {
   const char* name;
   BodyFraming framing;

@@ -381,6 +381,8 @@ Task<void> H1Connection::linger() {
 Task<void> serve_h1(std::unique_ptr<Stream> stream, std::string already_read,
                     http::Handler& handler, Loop& loop, const ConnectionOptions& options) {
   H1Connection connection(std::move(stream), already_read, handler, loop, options);
+  std::string().swap(
+      already_read);  // it was copied, and this frame lives as long as the connection
   co_await connection.run();
 }
 

@@ -15,7 +15,6 @@
 namespace tidegate::net {
 namespace {
 
-constexpr int backlog = 1'024;
 constexpr std::string_view h2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr char tls_handshake_record = 0x16;
 
@@ -60,7 +59,7 @@ Result<std::vector<Descriptor>> listen_tcp(const std::string& host, std::uint16_
   std::vector<Descriptor> sockets;
   for (std::size_t i = 0; i < count; ++i) {
     Descriptor socket = bind_tcp(address, SO_REUSEPORT);
-    if (!socket || ::listen(socket.get(), backlog) != 0)
+    if (!socket || ::listen(socket.get(), limits::accept_backlog) != 0)
       return cannot_listen(address.to_string(), errno);
     if (i == 0) address = local_address(socket.get());  // with its port, where that was 0
     sockets.push_back(std::move(socket));
@@ -82,7 +81,7 @@ Result<Descriptor> listen_unix(const std::string& path) {
   const int error = errno;
   ::umask(mask);
   if (!bound) return cannot_listen(path, error);
-  if (::listen(socket.get(), backlog) != 0) return cannot_listen(path, errno);
+  if (::listen(socket.get(), limits::accept_backlog) != 0) return cannot_listen(path, errno);
   return socket;
 }
 
@@ -189,15 +188,16 @@ Task<void> Listener::State::serve_socket(std::unique_ptr<SocketStream> socket_st
     const TimerId timer = loop.call_at(loop.now() + options.connection.header_timeout,
                                        [raw = socket_stream.get()] { raw->close(); });
     Cancellation::Callback on_drain(&drain, [raw = socket_stream.get()] { raw->close(); });
-    first.resize(limits::read_buffer_bytes);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(limits::read_buffer_bytes);
     std::size_t size = 0;
     do {
-      const auto got = co_await socket_stream->read({first.data() + size, first.size() - size});
+      const auto got =
+          co_await socket_stream->read({buffer.get() + size, limits::read_buffer_bytes - size});
       size = got && *got > 0 ? size + *got : 0;
       // A part of the preface could still become either.
-    } while (size > 0 && size < h2_preface.size() && h2_preface.starts_with({first.data(), size}));
+    } while (size > 0 && size < h2_preface.size() && h2_preface.starts_with({buffer.get(), size}));
     loop.cancel(timer);
-    first.resize(size);
+    first.assign(buffer.get(), size);
   }
   if (first.empty()) co_return;
 
