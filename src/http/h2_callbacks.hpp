@@ -5,6 +5,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <list>
+
 #include "http/h2_session.hpp"
 
 namespace tidegate::http {
@@ -40,7 +42,7 @@ class H2Session::Fields {
   void push(std::string_view name, std::string_view value);
   const H2Session& session_;
   std::vector<nghttp2_nv> fields_;
-  std::deque<std::string> lowered_;
+  std::list<std::string> lowered_;  // they stay where they are
 };
 
 }  // namespace tidegate::http

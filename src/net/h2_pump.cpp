@@ -34,6 +34,7 @@ Task<void> H2Pump::run(std::string already_read) {
   flush();  // our SETTINGS
   std::string buffer(limits::h2_read_buffer_start, '\0');
   bool valid = already_read.empty() || feed(already_read);
+  std::string().swap(already_read);  // this task lives as long as the connection
   while (valid) {
     const auto got = co_await stream_->read(buffer);
     if (!got || *got == 0) {
