@@ -33,6 +33,7 @@ Work on it
   test [SUITE...]     unit, integration, conformance (default: all); --preset PRESET for unit tests of another build
   fmt                 format the C++ sources
   lint                format, dependency rules, file sizes, links
+  docs                write docs/reference/ from what the program says of itself
   bench               measure against nginx as a plain proxy, print ratios
   ci                  lint and test, as CI does
   clean               remove build/ and .tidegate/
@@ -160,6 +161,12 @@ cmd_lint() {
   python3 tools/lint.py
 }
 
+cmd_docs() {
+  install_packages "${BUILD_PACKAGES[@]}"
+  build_targets release tidegate
+  python3 tools/reference.py
+}
+
 cmd_bench() {
   install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
   prepare_python
@@ -181,7 +188,7 @@ main() {
   local command=${1:-help}
   (($#)) && shift
   case $command in
-    run | env | stop | build | test | fmt | lint | bench | ci | clean) "cmd_$command" "$@" ;;
+    run | env | stop | build | test | fmt | lint | docs | bench | ci | clean) "cmd_$command" "$@" ;;
     help | -h | --help) usage ;;
     *) usage >&2; fail "no command '$command'" ;;
   esac

@@ -17,7 +17,8 @@ QUESTION = {
 
 def show_facts(answer: dict, usage: dict, stop_reason: str) -> None:
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
-    print(f"  usage        {usage['inputTokens']} tokens in, {usage['outputTokens']} out")
+    cached = usage.get("cacheReadInputTokens", 0)
+    print(f"  usage        {usage['inputTokens']} tokens in (and {cached} from its cache), {usage['outputTokens']} out")
     print(f"  stop reason  {stop_reason}")
     print(f"  processed in {headers.get('x-tidegate-inference-region', 'AWS')}"
           f" by {headers.get('x-tidegate-model', PROFILE)}")

@@ -1,6 +1,8 @@
 """What an operator sees: health, metrics, status, and why a request went where it went."""
 
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +85,11 @@ def test_replay_proves_records_and_the_fence(regions):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     for words in ("offered", "answered", MILAN, "p99", "outside the row"):
         assert words in done.stdout
+
+
+def test_the_reference_pages_are_what_the_program_says():
+    done = subprocess.run([sys.executable, str(ROOT / "tools/reference.py"), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_help_names_every_command(regions):
