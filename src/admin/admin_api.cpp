@@ -1,6 +1,7 @@
 #include "admin/admin_api.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "api/operations.hpp"
 #include "gateway/background.hpp"
@@ -144,6 +145,7 @@ json::object AdminApi::status() const {
           {"status", region_.draining()    ? "draining"
                      : region_.can_serve() ? "ready"
                                            : "unavailable"},
+          {"process", ::getpid()},
           {"workers", region_.workers().size()},
           {"documentsVersion", region_.snapshot()->version},
           {"catalogDigest", region_.snapshot()->catalog->digest()},

@@ -84,11 +84,18 @@ policies:
           Action: "cloudtrail:LookupEvents"
           Resource: "*"
 principals:
-  - {arn: "arn:aws:iam::111122223333:user/demo", policies: [use-models-and-read-the-record]}
-  - {arn: "arn:aws:iam::111122223333:user/global", policies: [use-models-and-read-the-record], global_grant: on}
+  - arn: arn:aws:iam::111122223333:user/demo
+    policies: [use-models-and-read-the-record]
+  - arn: arn:aws:iam::111122223333:user/global
+    policies: [use-models-and-read-the-record]
+    global_grant: on
 keys:
-  - {id: "${file:keys/demo.id}", secret: "${file:keys/demo.secret}", principal: "arn:aws:iam::111122223333:user/demo"}
-  - {id: "${file:keys/global.id}", secret: "${file:keys/global.secret}", principal: "arn:aws:iam::111122223333:user/global"}
+  - id: ${file:keys/demo.id}
+    secret: ${file:keys/demo.secret}
+    principal: arn:aws:iam::111122223333:user/demo
+  - id: ${file:keys/global.id}
+    secret: ${file:keys/global.secret}
+    principal: arn:aws:iam::111122223333:user/global
 )";
 
 // Leaves a file alone that already says this.

@@ -95,6 +95,7 @@ std::string Table::text(std::string_view indent) const {
 }
 
 std::string short_duration(double seconds) {
+  if (seconds < 0.00995) return fmt::format("{:.1f} ms", seconds * 1e3);
   if (seconds < 0.9995) return fmt::format("{:.0f} ms", seconds * 1e3);
   if (seconds < 120) return fmt::format("{:.1f} s", seconds);
   if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);

@@ -40,7 +40,7 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// "12 ms", "1.4 s", "3 min", "2 d".
+// "1.2 ms", "12 ms", "1.4 s", "3 min", "2 d".
 std::string short_duration(double seconds);
 
 }  // namespace tidegate::cli

@@ -235,10 +235,13 @@ class Replay {
     print(report_text(single, options_.from, {options_.from}));
     print(fmt::format("\n{}", comparison_text(pooled, single)));
     TRY_VOID(print_links(pooled));
-    const bool better = pooled.throughput() > single.throughput();
+    const Advantage advantage = advantage_of(pooled, single);
+    static constexpr std::string_view words[] = {
+        "holds", "not told apart: the source alone carries this load too; raise --load", "BROKEN"};
     print(fmt::format("  pooled throughput beats the source alone   {:.2f} > {:.2f}   {}\n",
-                      pooled.throughput(), single.throughput(), better ? "holds" : "BROKEN"));
-    return better && single.records_hold() && single.fence_holds();
+                      pooled.throughput(), single.throughput(),
+                      words[static_cast<std::size_t>(advantage)]));
+    return advantage != Advantage::missing && single.records_hold() && single.fence_holds();
   }
 
   // What another Region costs: the links' own round trips, and what clients saw.

@@ -121,6 +121,14 @@ std::string report_text(const Tally& t, const std::string& source,
   return out;
 }
 
+Advantage advantage_of(const Tally& pooled, const Tally& single) {
+  constexpr double noise = 1.02;
+  if (pooled.throughput() > single.throughput() * noise) return Advantage::shown;
+  const bool carried = single.answered == single.offered && pooled.answered == pooled.offered;
+  return carried && pooled.throughput() * noise > single.throughput() ? Advantage::not_told
+                                                                      : Advantage::missing;
+}
+
 std::string comparison_text(const Tally& pooled, const Tally& single) {
   Table table({"", "THE ROW'S POOL", "THE SOURCE ALONE"});
   const auto count = [](std::size_t n) { return std::to_string(n); };

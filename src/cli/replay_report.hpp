@@ -43,6 +43,11 @@ Tally tally(const std::vector<Observation>& observations, const std::vector<Reco
 // One run, under a heading.
 std::string report_text(const Tally& tally, const std::string& source,
                         const std::set<std::string>& deployed_row);
+// Does the pool of the row answer more than the source alone? Where both carried all of the load,
+// it was too small to tell.
+enum class Advantage : std::uint8_t { shown, not_told, missing };
+Advantage advantage_of(const Tally& pooled, const Tally& single);
+
 // Both runs side by side: the row's pool against the source alone.
 std::string comparison_text(const Tally& pooled, const Tally& single);
 

@@ -175,6 +175,11 @@ std::optional<std::size_t> Reader::choice(const YAML::Node& node, std::string_vi
   return std::nullopt;
 }
 
+std::filesystem::path Reader::resolve(const std::filesystem::path& path) const {
+  const auto normal = (directory_ / path).lexically_normal();
+  return normal.has_filename() || !normal.has_relative_path() ? normal : normal.parent_path();
+}
+
 bool Reader::is_map(const YAML::Node& node, std::string_view name) {
   if (node.IsMap()) return true;
   problem(node.Mark(), fmt::format("\"{}\" is {}", name, kind_of(node)),

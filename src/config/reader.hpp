@@ -56,9 +56,8 @@ class Reader {
                                   std::string_view name);  // absolute, normal
   std::optional<std::size_t> choice(const YAML::Node& node, std::string_view name,
                                     std::span<const std::string_view> choices);  // its index
-  std::filesystem::path resolve(const std::filesystem::path& path) const {
-    return (directory_ / path).lexically_normal();
-  }
+  // Absolute and normal, without a slash at its end.
+  std::filesystem::path resolve(const std::filesystem::path& path) const;
 
   bool is_map(const YAML::Node& node, std::string_view name);
   bool is_list(const YAML::Node& node, std::string_view name);

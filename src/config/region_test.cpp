@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "config/reference.hpp"
+
 namespace tidegate::config {
 namespace {
 
@@ -95,6 +97,21 @@ peers:
   ASSERT_EQ(config->peers.size(), 1u);
   EXPECT_EQ(config->peers[0].region.str(), "eu-central-1");
   EXPECT_EQ(config->peers[0].trust_bundle, "/etc/tidegate/ca.pem");
+}
+
+TEST(RegionConfig, PathsAreNormalAndAbsolute) {
+  const std::pair<const char*, const char*> rows[] = {{".", "/etc/tidegate"},
+                                                      {"a/", "/etc/tidegate/a"},
+                                                      {"../b/./c", "/etc/b/c"},
+                                                      {"/", "/"},
+                                                      {"/d//e/", "/d/e"}};
+  for (const auto& [written, read] : rows) {
+    std::string text(minimal);
+    text.replace(text.find("state_dir: state"), 16, std::string("state_dir: ") + written);
+    const auto config = parse(text);
+    ASSERT_TRUE(config) << written;
+    EXPECT_EQ(config->state_dir, read) << written;
+  }
 }
 
 TEST(RegionConfig, TakesOnAndOffQuotedOrNot) {
@@ -227,6 +244,14 @@ TEST(RegionConfig, ReferenceListsEveryKeyOnce) {
   EXPECT_NE(std::find(paths.begin(), paths.end(), "backends[].url"), paths.end());
   std::sort(paths.begin(), paths.end());
   EXPECT_EQ(std::adjacent_find(paths.begin(), paths.end()), paths.end());
+}
+
+TEST(RegionConfig, ReferencePageIsWhatTheTablesSay) {
+  const auto page =
+      read_file(std::string(TIDEGATE_SOURCE_DIR) + "/docs/reference/configuration.md", 1024 * 1024);
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_EQ(*page, reference_markdown())
+      << "write it anew: tidegate check --print-reference > docs/reference/configuration.md";
 }
 
 TEST(Address, IsLiteral) {
