@@ -18,16 +18,19 @@ void expect_words(const std::string& text, std::initializer_list<const char*> wo
 }
 
 TEST(RouteView, SaysWhereWhyAndWhatElse) {
-  const auto text = route_view(
-      object(
-          R"({"profile":"eu.amazon.nova-2-lite-v1:0","source":"eu-south-1","modelId":"amazon.nova-2-lite-v1:0",
-    "version":1,"rowHash":"0123456789abcdef0123","row":["eu-central-1","eu-south-1"],"destination":"eu-central-1","reason":"source_full",
-    "considered":[{"region":"eu-central-1","verdict":"chosen","free":2,"rttMs":11.25,"reportAgeMs":80,"sentence":"0 of 2 slots busy"},
-                  {"region":"eu-south-1","verdict":"full","free":0,"rttMs":0,"reportAgeMs":0,"sentence":"2 of 2 slots busy"},
-                  {"region":"eu-west-3","verdict":"not_deployed","free":0,"rttMs":0,"reportAgeMs":0,"sentence":"not run here"}],
-    "policyChecks":[{"resource":"arn:x","requestedRegion":"eu-south-1","allowed":true,"policy":"p","statement":"s"},
-                    {"resource":"arn:y","requestedRegion":"eu-west-3","allowed":false,"policy":"deny","statement":"#2"}]})"),
-      *catalog::Catalog::built_in());
+  const auto text = route_view(object(
+                                   R"({"profile":"eu.amazon.nova-2-lite-v1:0",
+    "source":"eu-south-1","modelId":"amazon.nova-2-lite-v1:0","version":1,
+    "rowHash":"0123456789abcdef0123","row":["eu-central-1","eu-south-1"],
+    "destination":"eu-central-1","reason":"source_full","considered":[{"region":"eu-central-1",
+    "verdict":"chosen","free":2,"rttMs":11.25,"reportAgeMs":80,"sentence":"0 of 2 slots busy"},
+    {"region":"eu-south-1","verdict":"full","free":0,"rttMs":0,"reportAgeMs":0,
+    "sentence":"2 of 2 slots busy"},{"region":"eu-west-3","verdict":"not_deployed","free":0,
+    "rttMs":0,"reportAgeMs":0,"sentence":"not run here"}],"policyChecks":[{"resource":"arn:x",
+    "requestedRegion":"eu-south-1","allowed":true,"policy":"p","statement":"s"},
+    {"resource":"arn:y","requestedRegion":"eu-west-3","allowed":false,"policy":"deny",
+    "statement":"#2"}]})"),
+                               *catalog::Catalog::built_in());
   expect_words(text, {"would go to eu-central-1 (Frankfurt): source_full: the source has no room",
                       "> eu-central-1", "11.2 ms", "80 ms", "2 of 2 slots busy", "not_deployed",
                       "hash 0123456789abcdef;", "1 of 2 checks allow it",
@@ -35,26 +38,31 @@ TEST(RouteView, SaysWhereWhyAndWhatElse) {
 }
 
 TEST(RouteView, SaysNowhere) {
-  const auto text = route_view(
-      object(
-          R"({"profile":"p","source":"eu-south-1","destination":null,"reason":"no_capacity","considered":[],"row":[]})"),
-      *catalog::Catalog::built_in());
+  const auto text = route_view(object(
+                                   R"({"profile":"p","source":"eu-south-1","destination":null,
+    "reason":"no_capacity","considered":[],"row":[]})"),
+                               *catalog::Catalog::built_in());
   expect_words(text, {"would go nowhere now: no_capacity: no Region of the row has room now"});
 }
 
 TEST(ExplainView, TellsASpill) {
-  const auto text = explain_view(
-      object(
-          R"({"eventTime":"2026-11-22T09:14:07Z","eventName":"Converse","awsRegion":"eu-south-1","requestID":"r-1",
-    "eventID":"e-1","userIdentity":{"arn":"arn:aws:iam::111122223333:user/demo"},"requestParameters":{"modelId":"eu.x"},
+  const auto text = explain_view(object(
+                                     R"({"eventTime":"2026-11-22T09:14:07Z","eventName":"Converse",
+    "awsRegion":"eu-south-1","requestID":"r-1","eventID":"e-1",
+    "userIdentity":{"arn":"arn:aws:iam::111122223333:user/demo"},
+    "requestParameters":{"modelId":"eu.x"},
     "additionalEventData":{"inferenceRegion":"eu-central-1"},
-    "tidegate":{"arrivedAt":"2026-11-22T09:14:07.221Z","profile":{"id":"eu.x","version":1,"rowHash":"abcd","row":["eu-central-1","eu-south-1"]},
-      "modelId":"x","modelName":"tiny","outcome":"Success","httpStatus":200,"usage":{"inputTokens":9,"outputTokens":4},"stopReason":"end_turn",
-      "durations":{"totalMs":412,"firstByteMs":171,"queueMs":3},"attempts":[{"region":"eu-central-1","outcome":"success","reason":"source_full",
-      "bytesSent":213,"bytesReceived":512,"startMs":1,"totalMs":400}],"decision":{"reason":"source_full","considered":[{"region":"eu-central-1",
-      "verdict":"chosen","free":2,"rttMs":11,"reportAgeMs":80,"sentence":"s"}]},"policyChecks":[{"resource":"a","outcome":"allowed","policy":"p",
-      "statement":"s"}],"sequence":12}})"),
-      *catalog::Catalog::built_in());
+    "tidegate":{"arrivedAt":"2026-11-22T09:14:07.221Z","profile":{"id":"eu.x","version":1,
+    "rowHash":"abcd","row":["eu-central-1","eu-south-1"]},"modelId":"x","modelName":"tiny",
+    "outcome":"Success","httpStatus":200,"usage":{"inputTokens":9,"outputTokens":4},
+    "stopReason":"end_turn","durations":{"totalMs":412,"firstByteMs":171,"queueMs":3},
+    "attempts":[{"region":"eu-central-1","outcome":"success","reason":"source_full",
+    "bytesSent":213,"bytesReceived":512,"startMs":1,"totalMs":400}],
+    "decision":{"reason":"source_full","considered":[{"region":"eu-central-1",
+    "verdict":"chosen","free":2,"rttMs":11,"reportAgeMs":80,"sentence":"s"}]},
+    "policyChecks":[{"resource":"a","outcome":"allowed","policy":"p","statement":"s"}],
+    "sequence":12}})"),
+                                 *catalog::Catalog::built_in());
   expect_words(text, {"2026-11-22T09:14:07.221Z", "r-1",
                       "eu-south-1 (Milan) -> eu-central-1 (Frankfurt)   Success 200", "9 in, 4 out",
                       "x, really tiny", "412 ms, first byte after 171 ms, waited 3 ms",
@@ -63,26 +71,29 @@ TEST(ExplainView, TellsASpill) {
 }
 
 TEST(ExplainView, TellsARefusal) {
-  const auto text = explain_view(
-      object(
-          R"({"eventName":"Converse","awsRegion":"eu-south-1","requestID":"r-2","eventID":"e","errorCode":"AccessDeniedException",
-    "errorMessage":"no","requestParameters":{"modelId":"global.x"},"additionalEventData":{"inferenceRegion":"none"},
-    "tidegate":{"outcome":"Refused","httpStatus":403,"tidegateCode":"TG-1","policyChecks":[{"resource":"a","requestedRegion":"unspecified","outcome":"implicitDeny","policy":"","statement":""}]}})"),
-      *catalog::Catalog::built_in());
+  const auto text = explain_view(object(
+                                     R"({"eventName":"Converse","awsRegion":"eu-south-1",
+    "requestID":"r-2","eventID":"e","errorCode":"AccessDeniedException","errorMessage":"no",
+    "requestParameters":{"modelId":"global.x"},"additionalEventData":{"inferenceRegion":"none"},
+    "tidegate":{"outcome":"Refused","httpStatus":403,"tidegateCode":"TG-1",
+    "policyChecks":[{"resource":"a","requestedRegion":"unspecified","outcome":"implicitDeny",
+    "policy":"","statement":""}]}})"),
+                                 *catalog::Catalog::built_in());
   expect_words(text,
                {"global.x", "no model ran (none)", "Refused 403", "AccessDeniedException TG-1: no",
                 "denied   a (requested Region unspecified): no statement allows it"});
 }
 
 TEST(StatusView, ShowsWhoDoesNotAnswer) {
-  const auto text = status_view(
-      {{"eu-south-1",
-        object(R"({"status":"ready","process":42,"waiting":1,"inFlight":3,"documentsVersion":2,
-      "backends":[{"name":"llama","healthy":false,"busy":1,"slots":2}],"peers":[{"region":"eu-central-1","link":"up","rttMs":11},
-      {"region":"eu-west-1","link":"down"},{"region":"eu-west-2","link":"none"}],"audit":{"writable":true,"entries":7,"unsynced":0}})"),
-        ""},
-       {"eu-west-1", {}, "refused"}},
-      *catalog::Catalog::built_in());
+  const auto text =
+      status_view({{"eu-south-1", object(R"({"status":"ready","process":42,"waiting":1,"inFlight":3,
+    "documentsVersion":2,"backends":[{"name":"llama","healthy":false,"busy":1,"slots":2}],
+    "peers":[{"region":"eu-central-1","link":"up","rttMs":11},{"region":"eu-west-1",
+    "link":"down"},{"region":"eu-west-2","link":"none"}],"audit":{"writable":true,"entries":7,
+    "unsynced":0}})"),
+                    ""},
+                   {"eu-west-1", {}, "refused"}},
+                  *catalog::Catalog::built_in());
   expect_words(text, {"Milan", "ready", "1/2", "42", "v2", "eu-central-1 11.0 ms, eu-west-1 DOWN",
                       "7 entries", "! eu-south-1: the model server llama does not answer", "Dublin",
                       "no answer", "! eu-west-1: refused"});
