@@ -56,6 +56,8 @@ inline constexpr auto accept_back_off = 100ms;  // out of descriptors: before th
 inline constexpr std::size_t loop_events_max = 128;  // readiness events taken at once
 inline constexpr std::size_t loop_resumes_max =
     1'024;  // coroutines resumed between two looks at the sockets
+inline constexpr std::uint32_t frames_kept_max =
+    64;  // coroutine frames of one size that a thread keeps for the next ones
 
 // JSON
 inline constexpr std::size_t json_depth_max = 64;

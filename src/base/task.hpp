@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/frame_memory.hpp"
+
 namespace tidegate {
 
 template <class T>
@@ -16,7 +18,15 @@ class Task;
 
 namespace task_detail {
 
-struct PromiseBase {
+// The promise's operators allocate the whole frame.
+struct OnFrameMemory {
+  static void* operator new(std::size_t size) { return FrameMemory::take(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    FrameMemory::give_back(frame, size);
+  }
+};
+
+struct PromiseBase : OnFrameMemory {
   std::coroutine_handle<> awaiter = std::noop_coroutine();
   std::exception_ptr exception;
 
@@ -99,7 +109,7 @@ inline Task<void> task_detail::Promise<void>::get_return_object() {
 namespace task_detail {
 // A coroutine nobody awaits: it runs at once and destroys itself at its end.
 struct Detached {
-  struct promise_type {
+  struct promise_type : OnFrameMemory {
     Detached get_return_object() { return {}; }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
