@@ -40,7 +40,7 @@ class Certificates {
       TRY(clients,
           net::TlsContext::for_clients({config_.api_tls.certificate, config_.api_tls.key}, now));
     }
-    if (!config_.peer_tls.empty()) {
+    if (!config_.peers.empty()) {
       net::PeerTrust trust{config_.region, config_.operator_domain, {}};
       for (const auto& peer : config_.peers) trust.bundles.emplace(peer.region, peer.trust_bundle);
       TRY(peers, net::TlsContext::for_peers({config_.peer_tls.certificate, config_.peer_tls.key},
@@ -188,7 +188,7 @@ Result<void> RealServer::listen() {
                                                 : std::max(1u, std::thread::hardware_concurrency());
   TRY(auto api, net::listen_tcp(config_.api.host, config_.api.port, count));
   std::vector<net::Descriptor> peer(count);
-  if (config_.peer.port != 0) {
+  if (config_.peer.port != 0 && !config_.peers.empty()) {  // without peers nobody could come in
     TRY(peer, net::listen_tcp(config_.peer.host, config_.peer.port, count));
   }
   TRY(net::Descriptor admin, net::listen_unix(config_.admin_socket));
@@ -221,9 +221,10 @@ void RealServer::start_unit(std::size_t index, net::Descriptor api, net::Descrip
         unit.loop, std::move(api), unit.worker.public_handler(),
         unit.options(security, [this] { return certificates_.clients(); }));
     if (peer) {
+      auto options = unit.options(net::Security::tls, [this] { return certificates_.peers(); });
+      options.connection.h2_profile = http::H2Profile::peer_link;
       unit.peer_listener = std::make_unique<net::Listener>(
-          unit.loop, std::move(peer), unit.worker.peer_handler(),
-          unit.options(net::Security::tls, [this] { return certificates_.peers(); }));
+          unit.loop, std::move(peer), unit.worker.peer_handler(), std::move(options));
     }
     if (admin) {
       unit.admin.emplace(*region_, unit.worker);
