@@ -40,11 +40,12 @@ def run(command: list[str], seconds: int, **options) -> int:
 
 
 def build(preset: str, jobs: int, targets: list[str]) -> None:
-    folder = ROOT / "build" / preset
-    if not (folder / "build.ninja").exists():
-        subprocess.run(["cmake", "--preset", preset], cwd=ROOT, check=True)
+    commands = [] if (ROOT / "build" / preset / "build.ninja").exists() else [["cmake", "--preset", preset]]
     chosen = ["--target", *targets] if targets else []
-    subprocess.run(["cmake", "--build", str(folder), "--parallel", str(jobs), *chosen], cwd=ROOT, check=True)
+    commands.append(["cmake", "--build", f"build/{preset}", "--parallel", str(jobs), *chosen])
+    for command in commands:
+        if subprocess.run(command, cwd=ROOT).returncode != 0:
+            sys.exit("the build failed: nothing was tested")
 
 
 def unit(preset: str, jobs: int, totals: Totals) -> None:
