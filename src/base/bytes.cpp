@@ -1,10 +1,12 @@
 #include "base/bytes.hpp"
 
+// SHA-256 of short texts is on every request's path. OpenSSL's EVP calls cost more than the digest
+// there (a context on the heap, look-ups, checks), its plain ones do not.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace tidegate {
 namespace {
@@ -80,72 +82,71 @@ std::optional<std::string> decode64(std::string_view in, const std::array<std::i
   return out;
 }
 
-// Looked up once: OpenSSL 3 searches its providers at each SHA256() and EVP_sha256().
-const EVP_MD* sha256_algorithm() {
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  return algorithm;
+static_assert(sizeof(SHA256_CTX) == 112 && alignof(SHA256_CTX) <= 8);
+
+SHA256_CTX* context(std::array<std::uint8_t, 112>& state) {
+  return reinterpret_cast<SHA256_CTX*>(state.data());
 }
 
 }  // namespace
 
 Sha256 sha256(std::string_view data) {
-  Sha256 out;
-  if (EVP_Digest(data.data(), data.size(), out.data(), nullptr, sha256_algorithm(), nullptr) != 1) {
-    std::abort();
-  }
-  return out;
+  Sha256Hasher hasher;
+  hasher.update(data);
+  return hasher.finish();
 }
 
-Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
-  if (!context_ || EVP_DigestInit_ex2(context_.get(), sha256_algorithm(), nullptr) != 1) {
-    std::abort();
-  }
+Sha256Hasher::Sha256Hasher() {
+  SHA256_Init(context(state_));
 }
 void Sha256Hasher::update(std::string_view data) {
-  EVP_DigestUpdate(context_.get(), data.data(), data.size());
+  SHA256_Update(context(state_), data.data(), data.size());
 }
 Sha256 Sha256Hasher::finish() {
   Sha256 out;
-  EVP_DigestFinal_ex(context_.get(), out.data(), nullptr);
+  SHA256_Final(out.data(), context(state_));
   return out;
-}
-void Sha256Hasher::Free::operator()(evp_md_ctx_st* context) const {
-  EVP_MD_CTX_free(context);
 }
 
-// RFC 2104, on the one-shot digest: OpenSSL 3's HMAC() looks its algorithm up at each call, which
-// costs more than the digests of a SigV4 key derivation together.
-Sha256 hmac_sha256(std::string_view key, std::string_view data) {
-  std::array<std::uint8_t, 64> inner{};
-  if (key.size() > inner.size()) {
+// RFC 2104.
+HmacKey::HmacKey(std::string_view key) {
+  std::array<std::uint8_t, 64> block{};
+  if (key.size() > block.size()) {
     const Sha256 short_key = sha256(key);
-    std::copy(short_key.begin(), short_key.end(), inner.begin());
+    std::copy(short_key.begin(), short_key.end(), block.begin());
   } else {
-    std::copy(key.begin(), key.end(), inner.begin());
+    std::copy(key.begin(), key.end(), block.begin());
   }
-  std::array<std::uint8_t, 64> outer = inner;
-  for (auto& b : inner) b ^= 0x36;
-  for (auto& b : outer) b ^= 0x5c;
-  std::string first(reinterpret_cast<const char*>(inner.data()), inner.size());
-  first += data;
-  const Sha256 digest = sha256(first);
-  std::string second(reinterpret_cast<const char*>(outer.data()), outer.size());
-  second += view(digest);
-  const Sha256 out = sha256(second);
-  OPENSSL_cleanse(inner.data(), inner.size());
-  OPENSSL_cleanse(outer.data(), outer.size());
-  OPENSSL_cleanse(first.data(), 64);
-  OPENSSL_cleanse(second.data(), 64);
-  return out;
+  const std::string_view bytes(reinterpret_cast<const char*>(block.data()), block.size());
+  for (auto& b : block) b ^= 0x36;
+  inner_.update(bytes);
+  for (auto& b : block) b ^= 0x36 ^ 0x5c;
+  outer_.update(bytes);
+  OPENSSL_cleanse(block.data(), block.size());
+}
+
+Sha256 HmacKey::sign(std::string_view data) const {
+  Sha256Hasher inner = inner_, outer = outer_;
+  inner.update(data);
+  outer.update(view(inner.finish()));
+  return outer.finish();
+}
+
+Sha256 hmac_sha256(std::string_view key, std::string_view data) {
+  return HmacKey(key).sign(data);
+}
+
+void write_hex(std::string_view bytes, char* to) {
+  for (const char c : bytes) {
+    const auto b = static_cast<std::uint8_t>(c);
+    *to++ = hex_digits[b >> 4];
+    *to++ = hex_digits[b & 15];
+  }
 }
 
 std::string to_hex(std::string_view bytes) {
   std::string out(bytes.size() * 2, '\0');
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const auto b = static_cast<std::uint8_t>(bytes[i]);
-    out[2 * i] = hex_digits[b >> 4];
-    out[2 * i + 1] = hex_digits[b & 15];
-  }
+  write_hex(bytes, out.data());
   return out;
 }
 
@@ -182,12 +183,6 @@ std::optional<std::string> from_base64url(std::string_view text) {
 
 bool constant_time_equal(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-bool iequals_ascii(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string to_lower_ascii(std::string_view text) {

@@ -4,12 +4,9 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
 namespace tidegate {
 
@@ -21,7 +18,8 @@ inline std::string_view view(const Sha256& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-// The same digest over bytes that come in pieces.
+// The same digest over bytes that come in pieces. A plain value: a copy goes on from the same
+// point.
 class Sha256Hasher {
  public:
   Sha256Hasher();
@@ -29,16 +27,29 @@ class Sha256Hasher {
   Sha256 finish();  // once
 
  private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  alignas(8) std::array<std::uint8_t, 112> state_;  // OpenSSL's SHA256_CTX
+};
+
+// A key of HMAC-SHA-256 with its first blocks already digested: for a key that is used again.
+class HmacKey {
+ public:
+  explicit HmacKey(std::string_view key);
+  Sha256 sign(std::string_view data) const;
+
+ private:
+  Sha256Hasher inner_, outer_;
 };
 
 // Lower-case hexadecimal.
 std::string to_hex(std::string_view bytes);
 inline std::string to_hex(const Sha256& digest) {
   return to_hex(view(digest));
+}
+// Writes 2 * bytes.size() digits to `to`.
+void write_hex(std::string_view bytes, char* to);
+inline void append_hex(std::string& out, std::string_view bytes) {
+  out.resize(out.size() + 2 * bytes.size());
+  write_hex(bytes, out.data() + out.size() - 2 * bytes.size());
 }
 std::optional<std::string> from_hex(std::string_view text);
 
@@ -51,7 +62,16 @@ std::optional<std::string> from_base64url(std::string_view text);
 // Takes the same time whatever the contents; different lengths are different at once.
 bool constant_time_equal(std::string_view a, std::string_view b);
 
-bool iequals_ascii(std::string_view a, std::string_view b);
+// Equal but for the case of ASCII letters.
+inline bool iequals_ascii(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i]) continue;
+    const int low = a[i] | 0x20;
+    if (low != (b[i] | 0x20) || low < 'a' || low > 'z') return false;
+  }
+  return true;
+}
 std::string to_lower_ascii(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 
