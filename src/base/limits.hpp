@@ -154,6 +154,10 @@ inline constexpr std::size_t audit_batch_bytes =
     1024 * 1024;  // what one chain entry covers, at most
 inline constexpr std::size_t audit_unsynced_entries_max =
     262'144;  // a disk that hangs: refuse, do not pile up
+inline constexpr std::size_t audit_tail_bytes_max =
+    8 * 1024 * 1024;  // written and not chained yet, kept in memory; beyond it the file is read back
+inline constexpr std::size_t journal_bytes_max =
+    256 * 1024;  // entries of one turn of a worker's loop that leave in one write
 inline constexpr std::size_t audit_open_entries_max =
     65'536;                                  // opened entries without a closed one, remembered
 inline constexpr auto audit_retry_min = 1s;  // after a failed write: next try of a new segment
