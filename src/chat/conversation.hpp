@@ -38,6 +38,7 @@ struct ToolResult {
 };
 struct Reasoning {
   std::string text;
+  std::string signature = {};  // of the provider that wrote it; empty where there is none
 };
 struct CachePoint {};
 
@@ -54,8 +55,9 @@ struct Tool {
   bool strict = false;
 };
 struct ToolChoice {
-  enum class Kind : std::uint8_t { automatic, any, tool } kind = Kind::automatic;
+  enum class Kind : std::uint8_t { automatic, any, tool, none } kind = Kind::automatic;
   std::string name;
+  bool parallel = true;  // several calls in one turn
 };
 
 struct Sampling {
@@ -65,6 +67,7 @@ struct Sampling {
   std::vector<std::string> stop_sequences;
   std::string effort;            // of reasoning; empty: the model's own
   std::optional<bool> thinking;  // whether to reason at all
+  std::optional<std::int64_t> thinking_budget = {};  // in tokens, of max_tokens
 };
 
 // Structured output: the answer's text is JSON of this schema.
@@ -113,6 +116,7 @@ struct Completion {
   std::vector<Block> blocks;  // Text, Reasoning, ToolUse
   StopReason stop_reason = StopReason::end_turn;
   Usage usage;
+  std::string stop_sequence = {};  // that matched, where the model server tells
 };
 
 // A model that stopped for length before the caller's own limit has filled its context window.
@@ -124,6 +128,7 @@ struct TextDelta {
 };
 struct ReasoningDelta {
   std::string text;
+  std::string signature = {};
 };
 struct ToolUseStart {
   std::string id, name;
@@ -133,6 +138,7 @@ struct ToolUseDelta {
 };
 struct Stop {
   StopReason reason;
+  std::string sequence = {};  // that matched, where the model server tells
 };
 using Delta = std::variant<TextDelta, ReasoningDelta, ToolUseStart, ToolUseDelta, Stop, Usage>;
 

@@ -11,23 +11,6 @@ namespace {
 
 constexpr std::size_t document_name_chars_max = 200;
 
-// RFC 4648 section 4, looked at and not decoded: what is carried on is the text itself.
-bool is_base64(std::string_view text) {
-  static constexpr auto alphabet = [] {
-    std::array<bool, 256> in{};
-    for (int c = 0; c < 256; ++c) {
-      in[static_cast<std::size_t>(c)] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                        (c >= '0' && c <= '9') || c == '+' || c == '/';
-    }
-    return in;
-  }();
-  if (text.empty() || text.size() % 4 != 0) return false;
-  for (int i = 0; i < 2 && text.back() == '='; ++i) text.remove_suffix(1);
-  bool good = true;
-  for (const char c : text) good &= alphabet[static_cast<std::uint8_t>(c)];
-  return good;
-}
-
 std::unexpected<Error> not_base64(const Member& bytes) {
   return invalid(fmt::format("The value at {} is not valid base64, or is empty.", bytes.path()));
 }
@@ -254,6 +237,22 @@ Result<void> read_system_block(const Member& block, std::vector<Block>& out) {
 }
 
 }  // namespace
+
+bool is_base64(std::string_view text) {
+  static constexpr auto alphabet = [] {
+    std::array<bool, 256> in{};
+    for (int c = 0; c < 256; ++c) {
+      in[static_cast<std::size_t>(c)] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                        (c >= '0' && c <= '9') || c == '+' || c == '/';
+    }
+    return in;
+  }();
+  if (text.empty() || text.size() % 4 != 0) return false;
+  for (int i = 0; i < 2 && text.back() == '='; ++i) text.remove_suffix(1);
+  bool good = true;
+  for (const char c : text) good &= alphabet[static_cast<std::uint8_t>(c)];
+  return good;
+}
 
 Result<std::string_view> read_tool_name(const Member& holder) {
   TRY(const Member name, holder.required("name"));

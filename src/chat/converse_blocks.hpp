@@ -20,6 +20,9 @@ inline bool is_tool_use_id_char(char c) {
 inline constexpr std::size_t tool_use_id_chars_max = 64;
 inline constexpr std::size_t tool_name_chars_max = 64;
 
+// RFC 4648 section 4, looked at and not decoded: what is carried on is the text itself.
+bool is_base64(std::string_view text);
+
 // Tool names, as toolSpec, toolUse and toolChoice give them.
 Result<std::string_view> read_tool_name(const Member& holder);
 

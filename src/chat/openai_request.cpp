@@ -200,12 +200,16 @@ void append_tools(std::string& out, const Conversation& conversation) {
     case ToolChoice::Kind::any:
       out += R"(,"tool_choice":"required")";
       break;
+    case ToolChoice::Kind::none:
+      out += R"(,"tool_choice":"none")";
+      break;
     case ToolChoice::Kind::tool:
       out += R"(,"tool_choice":{"type":"function","function":{"name":)";
       json::append_quoted(out, conversation.tool_choice->name);
       out += "}}";
       break;
   }
+  if (!conversation.tool_choice->parallel) out += R"(,"parallel_tool_calls":false)";
 }
 
 void append_sampling(std::string& out, const Sampling& sampling) {
