@@ -220,11 +220,11 @@ ErrorAnswer error_answer(const Error& error, Protocol protocol, std::string_view
                                             : json_body(error, row, protocol);
   answer.head.status = row.status;
   auto& headers = answer.head.headers;
-  headers.add("content-type", std::string(content_type(protocol)));
+  headers.add("content-type", content_type(protocol));
   headers.add("content-length", std::to_string(answer.body.size()));
-  headers.add("x-amzn-requestid", std::string(request_id));
-  headers.add("x-amzn-errortype", std::string(row.type));
-  headers.add("x-tidegate-error", std::string(row.tidegate_code));
+  headers.add("x-amzn-requestid", request_id);
+  headers.add("x-amzn-errortype", row.type);
+  headers.add("x-tidegate-error", row.tidegate_code);
   if (row.status == 429 || row.status == 503) {
     const auto wait = std::max(retry_after, std::chrono::milliseconds(1));
     headers.add("retry-after",

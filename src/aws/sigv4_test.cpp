@@ -39,17 +39,16 @@ RawRequest parse_request(const std::string& text) {
   const auto method_end = line.find(' ');
   out.head.method = line.substr(0, method_end);
   out.head.target = line.substr(method_end + 1, line.rfind(" HTTP/1.1") - method_end - 1);
-  std::vector<http::Header> headers;
+  std::vector<std::pair<std::string, std::string>> headers;
   while (std::getline(in, line) && !line.empty()) {
     if (line.front() == ' ') {
-      headers.back().value += '\n' + line;
+      headers.back().second += '\n' + line;
       continue;
     }
     const auto colon = line.find(':');
-    headers.push_back({line.substr(0, colon), line.substr(colon + 1)});
+    headers.emplace_back(line.substr(0, colon), line.substr(colon + 1));
   }
-  for (auto& header : headers)
-    out.head.headers.add(std::move(header.name), std::move(header.value));
+  for (const auto& [name, value] : headers) out.head.headers.add(name, value);
   std::getline(in, out.body, '\0');
   return out;
 }

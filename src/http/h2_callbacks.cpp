@@ -41,12 +41,12 @@ void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string
   }
   if (stream.head_error) return;
   if (!is_head(stream)) {
-    stream.trailers.add(std::string(name), std::string(value));
+    stream.trailers.add(name, value);
   } else if (role == H2Role::client) {
     if (name == ":status") {
       stream.response.status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
     } else {
-      stream.response.headers.add(std::string(name), std::string(value));
+      stream.response.headers.add(name, value);
     }
   } else if (name == ":method") {
     stream.request.method = value;
@@ -55,7 +55,7 @@ void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string
   } else if (name == ":authority") {
     stream.request.authority = value;
   } else if (!name.starts_with(':')) {
-    stream.request.headers.add(std::string(name), std::string(value));
+    stream.request.headers.add(name, value);
   }
 }
 

@@ -1,6 +1,25 @@
 #include "http/message.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace tidegate::http {
+
+void Headers::add(std::string_view name, std::string_view value) {
+  const std::size_t at = text_.size();
+  std::string old;  // keeps the text alive when it grows: name and value may be views of it
+  if (const std::size_t need = at + name.size() + value.size(); need > text_.capacity()) {
+    std::string grown;
+    grown.reserve(std::max({need, 2 * text_.capacity(), std::size_t{256}}));
+    grown = text_;
+    old = std::exchange(text_, std::move(grown));
+  }
+  text_.append(name).append(value);
+  if (fields_.size() == fields_.capacity())
+    fields_.reserve(std::max(2 * fields_.size(), std::size_t{8}));
+  fields_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(name.size()),
+                     static_cast<std::uint32_t>(value.size())});
+}
 
 std::string_view reason_phrase(int status) {
   switch (status) {

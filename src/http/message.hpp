@@ -11,46 +11,99 @@
 
 namespace tidegate::http {
 
+// A view into the Headers it came from: valid until they change, move or end.
 struct Header {
-  std::string name;
-  std::string value;
+  std::string_view name;
+  std::string_view value;
 };
 
+// All names and values lie behind one another in one string: a message's headers cost two
+// allocations, whatever their number.
 class Headers {
+  struct Field {
+    std::uint32_t at, name_size, value_size;
+  };
+
  public:
+  class Iterator {
+   public:
+    using value_type = Header;
+    using difference_type = std::ptrdiff_t;
+    struct Arrow {
+      Header header;
+      const Header* operator->() const { return &header; }
+    };
+    Iterator() = default;
+    Header operator*() const { return headers_->at(*field_); }
+    Arrow operator->() const { return {**this}; }
+    Iterator& operator++() {
+      ++field_;
+      return *this;
+    }
+    Iterator operator++(int) { return {headers_, field_++}; }
+    Iterator operator+(difference_type n) const { return {headers_, field_ + n}; }
+    bool operator==(const Iterator& other) const { return field_ == other.field_; }
+
+   private:
+    friend class Headers;
+    Iterator(const Headers* headers, const Field* field) : headers_(headers), field_(field) {}
+    const Headers* headers_ = nullptr;
+    const Field* field_ = nullptr;
+  };
+
   Headers() = default;
-  Headers(std::initializer_list<Header> all) : all_(all) {}
-  void add(std::string name, std::string value) {
-    all_.push_back({std::move(name), std::move(value)});
+  Headers(std::initializer_list<Header> all) {
+    for (const Header& header : all) add(header.name, header.value);
   }
+  // Room for that much, so that adding it moves nothing.
+  void reserve(std::size_t bytes, std::size_t count) {
+    text_.reserve(bytes);
+    fields_.reserve(count);
+  }
+  void add(std::string_view name, std::string_view value);
   // Replaces every header of that name by one.
-  void set(std::string_view name, std::string value) {
+  void set(std::string_view name, std::string_view value) {
     erase(name);
-    add(std::string(name), std::move(value));
+    add(name, value);
   }
+  // Its bytes stay where they are: views of other headers remain valid.
   void erase(std::string_view name) {
-    std::erase_if(all_, [&](const Header& h) { return iequals_ascii(h.name, name); });
+    std::erase_if(fields_, [&](const Field& f) { return is_named(f, name); });
   }
   // The first of that name.
   std::optional<std::string_view> get(std::string_view name) const {
-    for (const Header& h : all_) {
-      if (iequals_ascii(h.name, name)) return h.value;
+    for (const Field& f : fields_) {
+      if (is_named(f, name)) return at(f).value;
     }
     return std::nullopt;
   }
   std::size_t count(std::string_view name) const {
     std::size_t n = 0;
-    for (const Header& h : all_) n += iequals_ascii(h.name, name) ? 1 : 0;
+    for (const Field& f : fields_) n += is_named(f, name) ? 1 : 0;
     return n;
   }
-  auto begin() const { return all_.begin(); }
-  auto end() const { return all_.end(); }
-  std::size_t size() const { return all_.size(); }
-  bool empty() const { return all_.empty(); }
-  void clear() { all_.clear(); }
+  Iterator begin() const { return {this, fields_.data()}; }
+  Iterator end() const { return {this, fields_.data() + fields_.size()}; }
+  std::size_t size() const { return fields_.size(); }
+  bool empty() const { return fields_.empty(); }
+  void clear() {
+    text_.clear();
+    fields_.clear();
+  }
+  // Of all names and values together, an upper bound.
+  std::size_t bytes() const { return text_.size(); }
 
  private:
-  std::vector<Header> all_;
+  Header at(const Field& f) const {
+    const char* name = text_.data() + f.at;
+    return {{name, f.name_size}, {name + f.name_size, f.value_size}};
+  }
+  bool is_named(const Field& f, std::string_view name) const {
+    return f.name_size == name.size() && iequals_ascii({text_.data() + f.at, f.name_size}, name);
+  }
+
+  std::string text_;
+  std::vector<Field> fields_;
 };
 
 enum class Version : std::uint8_t { http1_0, http1_1, http2 };

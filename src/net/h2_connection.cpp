@@ -86,7 +86,7 @@ Task<Result<void>> H2Exchange::begin(http::ResponseHead head) {
   if (lost()) co_return client_gone();
   if (begun_) co_return misuse("begin() was called twice");
   if (head.headers.count("date") == 0) {
-    head.headers.add("date", std::string(http_date(connection_.loop_.clock().wall())));
+    head.headers.add("date", http_date(connection_.loop_.clock().wall()));
   }
   const bool bare = has_no_body(stream_.request.method, head.status);
   auto responded =
@@ -195,7 +195,7 @@ void H2Connection::answer_malformed(http::H2Stream& stream) {
       .mend = {},
       .why = {}};
   MalformedAnswer answer = malformed_answer(options_, error);
-  answer.head.headers.add("date", std::string(http_date(loop_.clock().wall())));
+  answer.head.headers.add("date", http_date(loop_.clock().wall()));
   answer.head.headers.add("content-length", std::to_string(answer.body.size()));
   if (session_.respond(stream, answer.head, http::H2End::open)) {
     session_.finish(stream, std::move(answer.body), {});
