@@ -34,11 +34,14 @@ enum class ErrorCode : std::uint8_t {
   on_demand_not_supported,   // 400 "Invocation of model ID ... with on-demand throughput isn't
                              // supported. ..."
   resource_not_found,        // 404 ResourceNotFoundException
+  conflict,                  // 400 ConflictException: taken, or a token used for something else
+  too_many_tags,             // 400 TooManyTagsException
   // capacity and quota
-  throttled,   // 429 ThrottlingException: quota
-  capacity,    // 503 ServiceUnavailableException: no Region of the row has room
-  overloaded,  // 503 this gateway itself is at a limit (in flight, body budget)
-  draining,    // 503 this gateway is shutting down
+  throttled,           // 429 ThrottlingException: quota
+  too_many_resources,  // 400 ServiceQuotaExceededException: as many as an account may have
+  capacity,            // 503 ServiceUnavailableException: no Region of the row has room
+  overloaded,          // 503 this gateway itself is at a limit (in flight, body budget)
+  draining,            // 503 this gateway is shutting down
   // the model
   model_error,         // 424 ModelErrorException: the back-end answered an error of its own
   model_timeout,       // 408 ModelTimeoutException

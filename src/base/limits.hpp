@@ -167,6 +167,10 @@ inline constexpr std::size_t lookup_block_bytes = 256 * 1024;  // read at once, 
 inline constexpr std::size_t lookup_scan_bytes_max = 256 * 1024 * 1024;  // a page of LookupEvents
 inline constexpr std::size_t lookup_results_max = 50;                    // AWS's MaxResults
 
+// application inference profiles
+inline constexpr std::size_t application_profiles_max = 1'000;  // an account, as in AWS
+inline constexpr std::size_t tags_max = 50;                     // a resource, as in AWS
+
 // configuration and documents
 inline constexpr std::size_t configuration_bytes_max = 4 * 1024 * 1024;  // one file
 inline constexpr std::size_t configuration_reference_bytes_max =
