@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <boost/json/src.hpp>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -98,19 +100,83 @@ void append_canonical(std::string& out, const value& v) {
   }
 }
 
-// A SAX handler that builds nothing: it only remembers the keys of the open objects.
-struct KeyChecker {
+// What both SAX handlers below have in common: no limits of their own, and comments never come.
+struct Handler {
   static constexpr std::size_t max_object_size = std::size_t(-1);
   static constexpr std::size_t max_array_size = std::size_t(-1);
   static constexpr std::size_t max_key_size = std::size_t(-1);
   static constexpr std::size_t max_string_size = std::size_t(-1);
   using ec = boost::system::error_code;
+  using text = boost::json::string_view;
+  bool on_document_begin(ec&) { return true; }
+  bool on_document_end(ec&) { return true; }
+  bool on_object_begin(ec&) { return true; }
+  bool on_array_begin(ec&) { return true; }
+  bool on_number_part(text, ec&) { return true; }
+  bool on_comment_part(text, ec&) { return true; }
+  bool on_comment(text, ec&) { return true; }
+};
+
+// Builds the value and counts the members that the text has.
+struct Builder : Handler {
+  Builder(unsigned char* scratch, std::size_t scratch_size)
+      : stack(boost::json::storage_ptr{}, scratch, scratch_size) {}
+  boost::json::value_stack stack;
+  std::size_t members = 0;
+
+  bool on_object_end(std::size_t n, ec&) {
+    members += n;
+    stack.push_object(n);
+    return true;
+  }
+  bool on_array_end(std::size_t n, ec&) {
+    stack.push_array(n);
+    return true;
+  }
+  bool on_key_part(text s, std::size_t, ec&) {
+    stack.push_chars(s);
+    return true;
+  }
+  bool on_key(text s, std::size_t, ec&) {
+    stack.push_key(s);
+    return true;
+  }
+  bool on_string_part(text s, std::size_t, ec&) {
+    stack.push_chars(s);
+    return true;
+  }
+  bool on_string(text s, std::size_t, ec&) {
+    stack.push_string(s);
+    return true;
+  }
+  bool on_int64(std::int64_t i, text, ec&) {
+    stack.push_int64(i);
+    return true;
+  }
+  bool on_uint64(std::uint64_t u, text, ec&) {
+    stack.push_uint64(u);
+    return true;
+  }
+  bool on_double(double d, text, ec&) {
+    stack.push_double(d);
+    return true;
+  }
+  bool on_bool(bool b, ec&) {
+    stack.push_bool(b);
+    return true;
+  }
+  bool on_null(ec&) {
+    stack.push_null();
+    return true;
+  }
+};
+
+// Builds nothing: it only remembers the keys of the open objects.
+struct KeyChecker : Handler {
   std::vector<std::vector<std::string>> open;
   std::string key;
   std::string duplicate;
 
-  bool on_document_begin(ec&) { return true; }
-  bool on_document_end(ec&) { return true; }
   bool on_object_begin(ec&) {
     open.emplace_back();
     return true;
@@ -123,52 +189,27 @@ struct KeyChecker {
       duplicate = *found;
     return true;
   }
-  bool on_array_begin(ec&) { return true; }
   bool on_array_end(std::size_t, ec&) { return true; }
-  bool on_key_part(boost::json::string_view s, std::size_t, ec&) {
+  bool on_key_part(text s, std::size_t, ec&) {
     key.append(s.data(), s.size());
     return true;
   }
-  bool on_key(boost::json::string_view s, std::size_t, ec&) {
+  bool on_key(text s, std::size_t, ec&) {
     key.append(s.data(), s.size());
     open.back().push_back(std::exchange(key, {}));
     return true;
   }
-  bool on_string_part(boost::json::string_view, std::size_t, ec&) { return true; }
-  bool on_string(boost::json::string_view, std::size_t, ec&) { return true; }
-  bool on_number_part(boost::json::string_view, ec&) { return true; }
-  bool on_int64(std::int64_t, boost::json::string_view, ec&) { return true; }
-  bool on_uint64(std::uint64_t, boost::json::string_view, ec&) { return true; }
-  bool on_double(double, boost::json::string_view, ec&) { return true; }
+  bool on_string_part(text, std::size_t, ec&) { return true; }
+  bool on_string(text, std::size_t, ec&) { return true; }
+  bool on_int64(std::int64_t, text, ec&) { return true; }
+  bool on_uint64(std::uint64_t, text, ec&) { return true; }
+  bool on_double(double, text, ec&) { return true; }
   bool on_bool(bool, ec&) { return true; }
   bool on_null(ec&) { return true; }
-  bool on_comment_part(boost::json::string_view, ec&) { return true; }
-  bool on_comment(boost::json::string_view, ec&) { return true; }
 };
 
-// Boost.JSON keeps the last of two equal keys; here they are an error, because two readers could
-// choose differently. The test is cheap: a document with fewer members than colons outside its
-// strings had one dropped.
-std::size_t colons_outside_strings(std::string_view text) {
-  std::size_t count = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == ':') {
-      ++count;
-    }
-  }
-  return count;
-}
-
+// Of a value that was built: Boost.JSON keeps the last of two members with equal keys, and here
+// they are an error, because two readers could choose differently.
 std::size_t members_in(const value& v) {
   std::size_t count = 0;
   if (const auto* o = v.if_object()) {
@@ -180,10 +221,14 @@ std::size_t members_in(const value& v) {
   return count;
 }
 
-std::string first_duplicate(std::string_view text) {
+boost::json::parse_options strict() {
   boost::json::parse_options options;
   options.max_depth = limits::json_depth_max;
-  boost::json::basic_parser<KeyChecker> parser(options);
+  return options;
+}
+
+std::string first_duplicate(std::string_view text) {
+  boost::json::basic_parser<KeyChecker> parser(strict());
   boost::system::error_code ec;
   parser.write_some(false, text.data(), text.size(), ec);
   return parser.handler().duplicate;
@@ -191,19 +236,20 @@ std::string first_duplicate(std::string_view text) {
 
 }  // namespace
 
-Result<value> parse(std::string_view text) {
-  boost::json::parse_options options;
-  options.max_depth = limits::json_depth_max;
-  boost::json::parser parser({}, options);
+Result<value> parse(std::string_view text, boost::json::storage_ptr storage) {
+  unsigned char scratch[4096];  // the values of the open objects and arrays
+  boost::json::basic_parser<Builder> parser(strict(), scratch, sizeof scratch);
+  Builder& builder = parser.handler();
+  builder.stack.reset(std::move(storage));
   boost::system::error_code ec;
-  const std::size_t used =
-      parser.write(text.data(), text.size(), ec);  // all of it, and nothing after it
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
+  if (!ec && used < text.size()) ec = boost::json::error::extra_data;
   if (ec) {
     return fail(ErrorCode::malformed_json,
                 fmt::format("the JSON document is not valid at byte {}: {}", used, ec.message()));
   }
-  value out = parser.release();
-  if (colons_outside_strings(text) != members_in(out)) {
+  value out = builder.stack.release();
+  if (builder.members != members_in(out)) {
     return fail(ErrorCode::malformed_json,
                 fmt::format("the JSON document has the member \"{}\" twice in one object",
                             first_duplicate(text)));
@@ -221,42 +267,60 @@ std::string canonical(const value& v) {
   return out;
 }
 
+namespace {
+
+bool needs_escape(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+}
+
+// Where the next character stands that needs an escape, or the text's end. Eight bytes at a time:
+// the lowest byte that a mask marks is always a right one (higher ones may be marked by its
+// borrow).
+std::size_t next_escape(std::string_view text, std::size_t at) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+  const auto below = [](std::uint64_t word, std::uint64_t bound) {
+    return (word - ones * bound) & ~word;
+  };
+  for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, sizeof word);
+    const std::uint64_t found =
+        (below(word, 0x20) | below(word ^ ones * '"', 1) | below(word ^ ones * '\\', 1)) & high;
+    if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+  }
+  while (at < text.size() && !needs_escape(text[at])) ++at;
+  return at;
+}
+
+void append_escape(std::string& out, unsigned char c) {
+  static constexpr std::string_view letters = "\"\"\\\\\bb\ff\nn\rr\tt";  // pairs
+  for (std::size_t i = 0; i < letters.size(); i += 2) {
+    if (static_cast<unsigned char>(letters[i]) != c) continue;
+    out += '\\';
+    out += letters[i + 1];
+    return;
+  }
+  fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+}
+
+}  // namespace
+
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, start, i - start);
-    start = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    }
+  for (std::size_t start = 0;;) {
+    const std::size_t escape = next_escape(text, start);
+    out.append(text, start, escape - start);
+    if (escape == text.size()) break;
+    append_escape(out, static_cast<unsigned char>(text[escape]));
+    start = escape + 1;
   }
-  out.append(text, start, text.size() - start);
   out += '"';
+}
+
+void append_number(std::string& out, std::int64_t number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
 const value* find(const object& o, std::string_view name) {

@@ -1,29 +1,31 @@
 // Answers in Converse's words, whole and streamed. Both are written by hand rather than through a
 // document: the order of the members is AWS's, and a streamed token should cost no more than its
 // copy.
-#include <fmt/format.h>
-
-#include <iterator>
-
 #include "aws/event_stream.hpp"
 #include "chat/converse.hpp"
 
 namespace tidegate::chat {
 namespace {
 
+void append_count(std::string& out, std::string_view name, std::int64_t count) {
+  out += name;
+  json::append_number(out, count);
+}
+
 void append_usage(std::string& out, const Usage& usage) {
-  out += "{";
+  out += '{';
   if (usage.cache_read_tokens > 0) {
-    fmt::format_to(std::back_inserter(out), R"("cacheReadInputTokens":{},)",
-                   usage.cache_read_tokens);
+    append_count(out, R"("cacheReadInputTokens":)", usage.cache_read_tokens);
+    out += ',';
   }
   if (usage.cache_write_tokens > 0) {
-    fmt::format_to(std::back_inserter(out), R"("cacheWriteInputTokens":{},)",
-                   usage.cache_write_tokens);
+    append_count(out, R"("cacheWriteInputTokens":)", usage.cache_write_tokens);
+    out += ',';
   }
-  fmt::format_to(std::back_inserter(out),
-                 R"("inputTokens":{},"outputTokens":{},"totalTokens":{}}})", usage.input_tokens,
-                 usage.output_tokens, usage.total());
+  append_count(out, R"("inputTokens":)", usage.input_tokens);
+  append_count(out, R"(,"outputTokens":)", usage.output_tokens);
+  append_count(out, R"(,"totalTokens":)", usage.total());
+  out += '}';
 }
 
 void append_echo(std::string& out, Echo echo) {
@@ -51,11 +53,24 @@ void append_block(std::string& out, const Block& block) {
   }
 }
 
+std::size_t size_of(const Completion& completion) {
+  constexpr std::size_t around = 384;  // an answer without its blocks
+  std::size_t out = around;
+  for (const Block& block : completion.blocks) {
+    if (const auto* text = std::get_if<Text>(&block))
+      out += text->text.size() + text->text.size() / 16;
+    if (const auto* text = std::get_if<Reasoning>(&block)) out += text->text.size() + around;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string converse_answer(const Completion& completion, Duration latency, Echo echo) {
-  std::string out = fmt::format(
-      R"({{"metrics":{{"latencyMs":{}}},"output":{{"message":{{"content":[)", millis(latency));
+  std::string out;
+  out.reserve(size_of(completion));
+  append_count(out, R"({"metrics":{"latencyMs":)", millis(latency));
+  out += R"(},"output":{"message":{"content":[)";
   bool first = true;
   for (const Block& block : completion.blocks) {
     if (!std::exchange(first, false)) out += ',';
@@ -94,9 +109,8 @@ void ConverseStreamWriter::append_p() {
 }
 
 void ConverseStreamWriter::append_index() {
-  payload_ = R"({"contentBlockIndex":)";
-  char digits[12];
-  payload_.append(digits, fmt::format_to(digits, "{}", block_));
+  payload_.clear();
+  append_count(payload_, R"({"contentBlockIndex":)", block_);
 }
 
 void ConverseStreamWriter::open_message(std::string& out) {
@@ -176,7 +190,9 @@ void ConverseStreamWriter::write(std::string& out, const Delta& delta) {
 }
 
 void ConverseStreamWriter::finish(std::string& out, Duration latency, Echo echo) {
-  payload_ = fmt::format(R"({{"metrics":{{"latencyMs":{}}})", millis(latency));
+  payload_.clear();
+  append_count(payload_, R"({"metrics":{"latencyMs":)", millis(latency));
+  payload_ += '}';
   append_padding();
   append_echo(payload_, echo);
   payload_ += R"(,"usage":)";

@@ -368,7 +368,8 @@ Result<void> read_service_options(const Member& root, Echo& out) {
 }  // namespace
 
 Result<Conversation> parse_converse(std::string_view body, const AdditionalFields& fields) {
-  auto document = json::parse(body);
+  json::Arena arena;
+  auto document = json::parse(body, arena.storage());
   if (!document) {
     document.error().origin = Origin::client;
     return std::unexpected(std::move(document).error());

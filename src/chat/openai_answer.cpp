@@ -114,7 +114,8 @@ Result<void> read_tool_calls(const json::object& message, std::string_view answe
 }  // namespace
 
 Result<Completion> parse_openai_answer(std::string_view body) {
-  auto document = json::parse(body);
+  json::Arena arena;
+  auto document = json::parse(body, arena.storage());
   if (!document) return broken(ErrorCode::model_error, document.error().message);
   const json::object* answer = document->if_object();
   if (!answer) return broken(ErrorCode::model_error, "the answer is not a JSON object");

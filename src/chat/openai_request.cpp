@@ -214,7 +214,10 @@ void append_tools(std::string& out, const Conversation& conversation) {
 
 void append_sampling(std::string& out, const Sampling& sampling) {
   const auto to = std::back_inserter(out);
-  if (sampling.max_tokens) fmt::format_to(to, R"(,"max_tokens":{})", *sampling.max_tokens);
+  if (sampling.max_tokens) {
+    out += R"(,"max_tokens":)";
+    json::append_number(out, *sampling.max_tokens);
+  }
   if (sampling.temperature) fmt::format_to(to, R"(,"temperature":{})", *sampling.temperature);
   if (sampling.top_p) fmt::format_to(to, R"(,"top_p":{})", *sampling.top_p);
   if (sampling.top_k) fmt::format_to(to, R"(,"top_k":{})", *sampling.top_k);
@@ -246,6 +249,20 @@ void append_output_schema(std::string& out, const OutputSchema& schema) {
   out += R"(,"schema":)";
   out += json::serialize(schema.schema);
   out += R"(,"strict":true}})";
+}
+
+// About how long the body will be: the texts, and what stands around them.
+std::size_t size_of(const Conversation& conversation) {
+  constexpr std::size_t around = 256, around_block = 48;
+  std::size_t out = around;
+  for (const Message& message : conversation.messages) {
+    for (const Block& block : message.blocks) {
+      out += around_block;
+      if (const auto* text = std::get_if<Text>(&block)) out += text->text.size() * 17 / 16;
+      if (const auto* image = std::get_if<Image>(&block)) out += image->base64.size();
+    }
+  }
+  return out;
 }
 
 // Whether `key` is ours to write: what the caller has said already in Converse's own members, and
@@ -285,6 +302,7 @@ Result<std::string> openai_request(const Conversation& conversation, std::string
                                    Streaming streaming) {
   TRY_VOID(check_openai(conversation));
   std::string out;
+  out.reserve(size_of(conversation));
   out += R"({"model":)";
   json::append_quoted(out, model);
   out += ',';

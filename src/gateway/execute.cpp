@@ -85,7 +85,8 @@ Task<model::Attempt> Pipeline::execute_here(http::Exchange& exchange, Trail& tra
                    .model_id = trail.target->model_id,
                    .body = trail.call->body,
                    .request_id = trail.request_id,
-                   .traceparent = trail.traceparent};
+                   .traceparent = trail.traceparent,
+                   .conversation = &*trail.conversation};
   co_return co_await worker_.executor().execute(exchange, std::move(work), std::move(headers));
 }
 

@@ -57,12 +57,13 @@ Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
                                    ->second,  // which Regions: no other from here on
                                trail.principal->account(), *trail.snapshot));
   CO_TRY(trail.permit, authorize(trail));  // may they
-  CO_TRY_VOID(worker_.executor().check(
-      trail.call->operation().id == api::OperationId::converse_stream
-          ? model::Operation::converse_stream
-          : model::Operation::converse,
-      trail.target->model_id, trail.call->body));  // a body that no Region could run
-  CO_TRY(auto admitted, admit(*trail.permit));     // is there room for one more
+  CO_TRY(trail.conversation,
+         worker_.executor().check(trail.call->operation().id == api::OperationId::converse_stream
+                                      ? model::Operation::converse_stream
+                                      : model::Operation::converse,
+                                  trail.target->model_id,
+                                  trail.call->body));  // a body that no Region could run
+  CO_TRY(auto admitted, admit(*trail.permit));         // is there room for one more
   trail.admitted.emplace(std::move(admitted));
   CO_TRY_VOID(open_record(exchange, trail));  // before a byte leaves for a model
   const MonoTime deadline = worker_.loop().now() + region_.config().capacity_wait;
@@ -107,9 +108,9 @@ http::Headers Pipeline::answer_headers(const Trail& trail,
                                        std::string_view inference_region) const {
   http::Headers headers;
   headers.add("x-amzn-requestid", trail.request_id);
-  headers.add("x-tidegate-inference-region", std::string(inference_region));
+  headers.add("x-tidegate-inference-region", inference_region);
   if (trail.decision) {
-    headers.add("x-tidegate-route-reason", std::string(routing::name_of(trail.decision->reason)));
+    headers.add("x-tidegate-route-reason", routing::name_of(trail.decision->reason));
   }
   return headers;
 }

@@ -94,6 +94,7 @@ struct Trail {
   std::optional<identity::Principal> principal;
   std::optional<Target> target;
   std::optional<Permit> permit;
+  std::optional<chat::Conversation> conversation;  // the body, understood once
   std::optional<Admitted> admitted;
   std::optional<routing::Decision> decision;  // the last one
   std::vector<model::Attempt> attempts;
