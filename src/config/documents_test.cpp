@@ -98,6 +98,25 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"BlockSyntax", "\"Resource\": \"*\"}]}", "\"Resource\": \"*\"}}", "d.yaml:12:"}),
     [](const auto& info) { return info.param.name; });
 
+TEST(Documents, OddShapesAreProblems) {
+  const char* rows[] = {"",
+                        "[]",
+                        "policies: a",
+                        "policies: [a]",
+                        "policies: [{name: a}]",
+                        "policies: [{name: a, document: [b]}]",
+                        "policies: [{name: a, document: {b: ~}}]",
+                        "policies: [{name: a, document: {[x]: b}}]",
+                        "policies: [{name: a, document: &a {b: *a}}]",
+                        "policies: [{name: a, document: b, file: c}]",
+                        "policies: [{name: a, file: /nowhere}]",
+                        "principals: [{arn: [a]}]",
+                        "principals: [~]",
+                        "keys: [{id: {a: b}}]",
+                        "keys: {}"};
+  for (const char* row : rows) EXPECT_FALSE(parse(row)) << row;
+}
+
 TEST(Documents, OpenReferencesMayBeInTheStore) {
   const std::string text =
       "keys:\n  - {id: AKIAIOSFODNN7EXAMPLE, secret: 0123456789abcdef, principal: "

@@ -12,20 +12,22 @@ namespace {
 
 using gateway::RegionConfig;
 
-// The node below `root` at a path of keys, for its position.
+// Where a member stands; where it is missing, the section that should have it. (yaml-cpp throws on
+// marks of what is not there, and on members of what is no map.)
+YAML::Mark mark_in(const YAML::Node& section, std::string_view key) {
+  if (!section.IsMap()) return section.Mark();
+  const YAML::Node member = section[std::string(key)];
+  return member.IsDefined() ? member.Mark() : section.Mark();
+}
+
 YAML::Mark mark_of(const YAML::Node& root, std::string_view section, std::string_view key) {
-  const YAML::Node outer = root[std::string(section)];
-  if (!outer.IsDefined() || !outer.IsMap() || key.empty())
-    return outer.IsDefined() ? outer.Mark() : root.Mark();
-  const YAML::Node inner = outer[std::string(key)];
-  return inner.IsDefined() ? inner.Mark() : outer.Mark();
+  const YAML::Node inner = root[std::string(section)];
+  return inner.IsDefined() ? mark_in(inner, key) : root.Mark();
 }
 
 YAML::Mark mark_of_item(const YAML::Node& root, std::string_view list, std::size_t index,
                         std::string_view key) {
-  const YAML::Node item = root[std::string(list)][index];
-  const YAML::Node member = item[std::string(key)];
-  return member.IsDefined() ? member.Mark() : item.Mark();
+  return mark_in(root[std::string(list)][index], key);
 }
 
 std::vector<std::string_view> region_names(const catalog::Catalog& catalog) {
@@ -41,7 +43,7 @@ class CrossChecks {
       : reader_(reader), root_(root), config_(config), catalog_(catalog) {}
 
   void run() {
-    region(root_["region"].Mark(), "region", config_.region);
+    region(mark_in(root_, "region"), "region", config_.region);
     backends();
     models();
     peers();

@@ -220,6 +220,36 @@ TEST(RegionConfig, TellsEveryMistakeAtOnce) {
                                                 "t.yaml:1:9: \"region\" is \"eu-sout-1\""}));
 }
 
+// Shapes that are YAML but not what is wanted, anywhere: always problems, never a crash.
+TEST(RegionConfig, OddShapesAreProblems) {
+  const char* whole[] = {"",
+                         "a",
+                         "[]",
+                         "- a",
+                         "~",
+                         "{}",
+                         "&a [*a]",
+                         "? [a]\n: b\n",
+                         "{[a]: b}",
+                         "\t",
+                         "a: *b",
+                         "!!binary x",
+                         "%YAML 9.9\n---\n{}"};
+  for (const char* text : whole) EXPECT_FALSE(parse(text)) << text;
+  const char* values[] = {
+      "foo",        "[foo]", "[~]", "[[]]", "[{}]", "{a: b}", "[{region: [a]}]", "[{id: {a: b}}]",
+      "[{name: ~}]"};
+  for (const char* key : {"listen", "tls", "audit", "log", "backends", "models", "peers", "region",
+                          "workers", "node"}) {
+    for (const char* value : values) {
+      const auto config = parse(std::string(key) + ": " + value + "\n");
+      EXPECT_FALSE(config) << key << ": " << value;
+    }
+  }
+  EXPECT_FALSE(parse(std::string(100'000, '[')));
+  EXPECT_FALSE(parse(std::string(100'000, '{')));
+}
+
 TEST(RegionConfig, ReadsAFileReferenceBesideIt) {
   const std::string directory = testing::TempDir() + "tidegate_config";
   std::filesystem::create_directories(directory);
