@@ -41,7 +41,7 @@ int status_of(ErrorCode code) {
   }
 }
 
-json::array considered(const routing::Decision& decision) {
+json::array considered(const routing::Decision& decision, std::string_view model_id) {
   json::array out;
   for (const auto& candidate : decision.considered) {
     out.push_back(json::object{{"region", candidate.region.str()},
@@ -49,7 +49,7 @@ json::array considered(const routing::Decision& decision) {
                                {"free", candidate.free},
                                {"rttMs", seconds(candidate.rtt) * 1000},
                                {"reportAgeMs", millis(candidate.report_age)},
-                               {"sentence", candidate.sentence}});
+                               {"sentence", routing::sentence(candidate, model_id)}});
   }
   return out;
 }
@@ -193,7 +193,7 @@ Result<json::value> AdminApi::route(std::string_view query) const {
       {"destination", decision.destination ? json::value(decision.destination->region().str())
                                            : json::value(nullptr)},
       {"reason", std::string(routing::name_of(decision.reason))},
-      {"considered", considered(decision)}};
+      {"considered", considered(decision, target.model_id)}};
   if (const auto* entry = region_.models().find(target.model_id))
     out["modelName"] = entry->config.name;
   if (principal) {

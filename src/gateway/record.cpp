@@ -10,7 +10,7 @@
 namespace tidegate::gateway {
 namespace {
 
-json::array considered_json(const routing::Decision& decision) {
+json::array considered_json(const routing::Decision& decision, std::string_view model_id) {
   json::array out;
   for (const auto& candidate : decision.considered) {
     out.push_back(json::object{{"region", candidate.region.str()},
@@ -18,7 +18,7 @@ json::array considered_json(const routing::Decision& decision) {
                                {"free", candidate.free},
                                {"rttMs", seconds(candidate.rtt) * 1000},
                                {"reportAgeMs", millis(candidate.report_age)},
-                               {"sentence", candidate.sentence}});
+                               {"sentence", routing::sentence(candidate, model_id)}});
   }
   return out;
 }
@@ -132,7 +132,7 @@ Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail
   r.attempts = trail.attempt_records;
   if (trail.decision) {
     r.route_reason = routing::name_of(trail.decision->reason);
-    r.considered = considered_json(*trail.decision);
+    r.considered = considered_json(*trail.decision, trail.target->model_id);
   }
   if (trail.checks) r.policy_checks = checks_json(*trail.checks);
 

@@ -9,11 +9,12 @@
 namespace tidegate::gateway {
 namespace {
 
-std::unexpected<Error> no_capacity(const routing::Decision& decision) {
+std::unexpected<Error> no_capacity(const routing::Decision& decision, std::string_view model_id) {
   std::string regions;
   for (const auto& candidate : decision.considered) {
     if (!regions.empty()) regions += ", ";
-    regions += fmt::format("{}: {}", candidate.region.str(), candidate.sentence);
+    regions +=
+        fmt::format("{}: {}", candidate.region.str(), routing::sentence(candidate, model_id));
   }
   Error error = capacity_error();
   error.why = std::move(regions);
@@ -70,12 +71,12 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
       // Nobody is left to ask: what the last one said is the answer; else say who was considered.
       if (failed_before) co_return fail(*trail.attempts.back().error);
       trail.decision = decision;
-      co_return no_capacity(decision);
+      co_return no_capacity(decision, trail.target->model_id);
     }
   }
   if (queues.size() >= limits::capacity_waiters_max) {
     trail.decision = decide();
-    co_return no_capacity(*trail.decision);
+    co_return no_capacity(*trail.decision, trail.target->model_id);
   }
   Waiting waiting(region_);
   WaitQueues::Place place(queues, row.hash());
@@ -87,7 +88,7 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
         trail.queued += worker_.loop().now() - began;
         if (decision.destination) co_return decision;
         trail.decision = decision;
-        co_return no_capacity(decision);
+        co_return no_capacity(decision, trail.target->model_id);
       }
     }
     const Wake wake = co_await place.event().wait_until(deadline, &exchange.cancellation());
@@ -97,7 +98,7 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
       trail.decision = decide();
       trail.decision->destination.reset();
       trail.decision->reason = routing::Reason::no_capacity;
-      co_return no_capacity(*trail.decision);
+      co_return no_capacity(*trail.decision, trail.target->model_id);
     }
   }
 }

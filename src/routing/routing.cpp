@@ -61,40 +61,12 @@ bool can_change(Verdict verdict) {
   return false;
 }
 
-std::string occupancy(const RegionSignals& s) {
-  std::string out = fmt::format("{} of {} slots busy", s.busy, s.slots);
+std::string occupancy(const Candidate& c) {
+  std::string out = fmt::format("{} of {} slots busy", c.busy, c.slots);
   auto at = std::back_inserter(out);
-  if (s.waiting > 0) fmt::format_to(at, ", {} waiting", s.waiting);
-  if (s.sent_unreported > 0) fmt::format_to(at, ", {} sent since its report", s.sent_unreported);
+  if (c.waiting > 0) fmt::format_to(at, ", {} waiting", c.waiting);
+  if (c.sent_unreported > 0) fmt::format_to(at, ", {} sent since its report", c.sent_unreported);
   return out;
-}
-
-std::string sentence_for(Verdict verdict, const RegionSignals& s, std::string_view model_id) {
-  switch (verdict) {
-    case Verdict::chosen:
-    case Verdict::could_serve:
-      if (s.rtt == Duration(0)) return occupancy(s);  // local, or not measured yet
-      return fmt::format("{}, {:.1f} ms away, report {} ms old", occupancy(s), seconds(s.rtt) * 1e3,
-                         millis(s.report_age));
-    case Verdict::full:
-      return occupancy(s);
-    case Verdict::not_ready:
-      return "none of its model servers answers";
-    case Verdict::no_model:
-      return fmt::format("no model server for {}", model_id);
-    case Verdict::unreachable:
-      return "no live link";
-    case Verdict::stale_report:
-      return fmt::format("last report {} ms old, more than {} ms", millis(s.report_age),
-                         millis(limits::report_fresh));
-    case Verdict::not_deployed:
-      return "in the row, not run by this deployment";
-    case Verdict::already_tried:
-      return "failed this request before its first byte";
-    case Verdict::draining:
-      return "draining, takes no new work";
-  }
-  return {};
 }
 
 Duration expected_delay(const RegionSignals& s) {
@@ -137,14 +109,16 @@ std::optional<std::size_t> pick(const std::vector<Candidate>& considered,
     if (considered[i].region == source) return i;
     best = std::min(best, delays[i]);
   }
-  std::vector<std::size_t> ties;
+  const auto tied = [&](std::size_t i) {
+    return considered[i].verdict == Verdict::could_serve && delays[i] - best <= tie_window;
+  };
+  std::size_t ties = 0;
+  for (std::size_t i = 0; i < considered.size(); ++i) ties += tied(i) ? 1 : 0;
+  std::size_t skip = ties > 1 ? rng.below(ties) : 0;
   for (std::size_t i = 0; i < considered.size(); ++i) {
-    if (considered[i].verdict == Verdict::could_serve && delays[i] - best <= tie_window) {
-      ties.push_back(i);
-    }
+    if (tied(i) && skip-- == 0) return i;
   }
-  if (ties.empty()) return std::nullopt;
-  return ties.size() == 1 ? ties.front() : ties[rng.below(ties.size())];
+  return std::nullopt;
 }
 
 }  // namespace
@@ -163,7 +137,10 @@ Decision choose(const Row& row, const Signals& signals, const Need& need, Rng& r
                                    .free = free_slots(s),
                                    .rtt = s.rtt,
                                    .report_age = s.report_age,
-                                   .sentence = sentence_for(verdict, s, need.model_id)});
+                                   .slots = s.slots,
+                                   .busy = s.busy,
+                                   .waiting = s.waiting,
+                                   .sent_unreported = s.sent_unreported});
   }
 
   if (const auto chosen = pick(decision.considered, delays, row.source(), rng)) {
@@ -181,6 +158,34 @@ Decision choose(const Row& row, const Signals& signals, const Need& need, Rng& r
   const bool may_change = std::ranges::any_of(decision.considered, can_change, &Candidate::verdict);
   decision.reason = may_change ? Reason::no_capacity : Reason::no_candidate;
   return decision;
+}
+
+std::string sentence(const Candidate& c, std::string_view model_id) {
+  switch (c.verdict) {
+    case Verdict::chosen:
+    case Verdict::could_serve:
+      if (c.rtt == Duration(0)) return occupancy(c);  // local, or not measured yet
+      return fmt::format("{}, {:.1f} ms away, report {} ms old", occupancy(c), seconds(c.rtt) * 1e3,
+                         millis(c.report_age));
+    case Verdict::full:
+      return occupancy(c);
+    case Verdict::not_ready:
+      return "none of its model servers answers";
+    case Verdict::no_model:
+      return fmt::format("no model server for {}", model_id);
+    case Verdict::unreachable:
+      return "no live link";
+    case Verdict::stale_report:
+      return fmt::format("last report {} ms old, more than {} ms", millis(c.report_age),
+                         millis(limits::report_fresh));
+    case Verdict::not_deployed:
+      return "in the row, not run by this deployment";
+    case Verdict::already_tried:
+      return "failed this request before its first byte";
+    case Verdict::draining:
+      return "draining, takes no new work";
+  }
+  return {};
 }
 
 std::string_view name_of(Reason reason) {

@@ -81,8 +81,11 @@ struct Candidate {
   std::int32_t free = 0;  // slots - busy - sent_unreported - waiting, at least 0
   Duration rtt{0};
   Duration report_age{0};
-  std::string sentence;  // "2 of 2 slots busy", "no live link", ...: for a person
+  std::uint32_t slots = 0, busy = 0, waiting = 0, sent_unreported = 0;
 };
+// "2 of 2 slots busy", "no live link", ...: for a person. Made when somebody asks, from the facts
+// of the decision's moment.
+std::string sentence(const Candidate& candidate, std::string_view model_id);
 
 struct Decision {
   std::optional<catalog::RowDestination>

@@ -205,7 +205,8 @@ TEST(Choose, SaysWhyInWords) {
        {dublin, with(standing(Standing::stale), &RegionSignals::report_age, Duration(420ms))}});
   std::map<std::string, std::string> said;
   for (const Candidate& c : d.considered) {
-    said[c.region.str()] = std::string(name_of(c.verdict)) + ": " + c.sentence;
+    said[c.region.str()] =
+        std::string(name_of(c.verdict)) + ": " + sentence(c, "amazon.nova-2-lite-v1:0");
   }
   EXPECT_EQ(said["eu-south-1"], "full: 2 of 2 slots busy, 3 waiting");
   EXPECT_EQ(said["eu-central-1"], "chosen: 1 of 2 slots busy, 11.0 ms away, report 40 ms old");
