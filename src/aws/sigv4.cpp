@@ -94,40 +94,44 @@ void append_header(std::string& out, const http::RequestHead& head, std::string_
 
 }  // namespace
 
-std::string canonical_request(const http::RequestHead& head,
-                              const std::vector<std::string>& signed_headers,
-                              std::string_view payload_hash_hex) {
-  std::string out;
-  out.reserve(512 + 2 * head.target.size());
+void append_canonical_request(std::string& out, const http::RequestHead& head,
+                              std::string_view signed_headers, const Sha256& payload_hash) {
   out += head.method;
   out += '\n';
   append_encoded(out, head.path(), kept_in_path);
   out += '\n';
   append_query(out, head.query());
   out += '\n';
-  for (const std::string& name : signed_headers) append_header(out, head, name);
+  for (std::string_view rest = signed_headers; !rest.empty();)
+    append_header(out, head, take_name(rest));
   out += '\n';
-  bool first = true;
-  for (const std::string& name : signed_headers) {
-    if (!std::exchange(first, false)) out += ';';
-    out += name;
-  }
+  out += signed_headers;
   out += '\n';
-  out += payload_hash_hex;
+  append_hex(out, view(payload_hash));
+}
+
+std::string canonical_request(const http::RequestHead& head, std::string_view signed_headers,
+                              const Sha256& payload_hash) {
+  std::string out;
+  append_canonical_request(out, head, signed_headers, payload_hash);
   return out;
 }
 
-std::string string_to_sign(std::string_view date, std::string_view scope,
+void append_string_to_sign(std::string& out, std::string_view date, std::string_view scope,
                            std::string_view canonical) {
-  std::string out;
-  out.reserve(algorithm.size() + date.size() + scope.size() + 67);
   out += algorithm;
   out += '\n';
   out += date;
   out += '\n';
   out += scope;
   out += '\n';
-  out += to_hex(sha256(canonical));
+  append_hex(out, view(sha256(canonical)));
+}
+
+std::string string_to_sign(std::string_view date, std::string_view scope,
+                           std::string_view canonical) {
+  std::string out;
+  append_string_to_sign(out, date, scope, canonical);
   return out;
 }
 
@@ -161,15 +165,16 @@ void sign(http::RequestHead& head, std::string_view body, const Credentials& cre
     scope += '/';
     scope += part;
   }
-  const std::string canonical = canonical_request(head, names, to_hex(sha256(body)));
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ";") + name;
+  const std::string canonical = canonical_request(head, list, sha256(body));
   const Sha256 key = signing_key(credentials.secret, date, region, service);
   const Sha256 signature = hmac_sha256(view(key), string_to_sign(moment, scope, canonical));
 
   std::string value(algorithm);
-  value += " Credential=" + credentials.key_id + '/' + scope + ", SignedHeaders=";
-  for (const std::string& name : names) value += (name == names.front() ? "" : ";") + name;
-  value += ", Signature=" + to_hex(signature);
-  head.headers.add("authorization", std::move(value));
+  value += " Credential=" + credentials.key_id + '/' + scope + ", SignedHeaders=" + list +
+           ", Signature=" + to_hex(signature);
+  head.headers.add("authorization", value);
 }
 
 }  // namespace tidegate::aws

@@ -14,13 +14,24 @@
 
 namespace tidegate::aws {
 
-// Lower-case names in the order given; over HTTP/2 "host" falls back to :authority, and
-// ":authority" may be signed.
-std::string canonical_request(const http::RequestHead& head,
-                              const std::vector<std::string>& signed_headers,
-                              std::string_view payload_hash_hex);
+// `signed_headers` are lower-case names as SigV4 lists them, "host;x-amz-date"; over HTTP/2 "host"
+// falls back to :authority, and ":authority" may be signed. The append_ functions are for a buffer
+// that is used again.
+void append_canonical_request(std::string& out, const http::RequestHead& head,
+                              std::string_view signed_headers, const Sha256& payload_hash);
+std::string canonical_request(const http::RequestHead& head, std::string_view signed_headers,
+                              const Sha256& payload_hash);
+void append_string_to_sign(std::string& out, std::string_view amz_date, std::string_view scope,
+                           std::string_view canonical);
 std::string string_to_sign(std::string_view amz_date, std::string_view scope,
                            std::string_view canonical);
+// The first of the names in a list like `signed_headers`, taken off it.
+inline std::string_view take_name(std::string_view& names) {
+  const auto end = names.find(';');
+  const std::string_view name = names.substr(0, end);
+  names = end == std::string_view::npos ? std::string_view{} : names.substr(end + 1);
+  return name;
+}
 Sha256 signing_key(std::string_view secret, std::string_view date, std::string_view region,
                    std::string_view service);
 

@@ -98,7 +98,7 @@ class ResponseEncoder {
   explicit ResponseEncoder(const Request& request);
 
   // HTTP/1.0 connections always close.
-  void begin(ResponseHead head, std::string_view date, After after);
+  void begin(const ResponseHead& head, std::string_view date, After after);
   // Errors: internal (the body is not as long as its head says: a bug of the handler).
   Result<Pieces> write(std::string bytes);
   Result<Pieces> finish(std::string last);
@@ -108,7 +108,7 @@ class ResponseEncoder {
  private:
   enum class Part : std::uint8_t { middle, last };
   Result<Pieces> encode(std::string bytes, Part part);
-  void write_head(std::string& to, std::optional<std::size_t> whole_body) const;
+  void end_head(std::optional<std::size_t> whole_body);
 
   bool head_request_ = false;
   bool http1_0_ = false;
@@ -116,11 +116,11 @@ class ResponseEncoder {
   bool close_ = false;
   bool head_sent_ = false;
   bool bodiless_ = false;
+  bool lengthless_ = false;  // 204 and 304 carry no content-length
   bool chunked_ = false;
   std::optional<std::uint64_t> length_;
   std::uint64_t written_ = 0;
-  ResponseHead head_;
-  std::string date_;
+  std::string head_;  // without its end, which says how the body is framed
 };
 
 // The head of a request with host and content-length. Errors: validation (bytes that a head cannot

@@ -1,6 +1,6 @@
 // Writes the heads of requests, and answers with their framing.
+#include <array>
 #include <charconv>
-#include <iterator>
 
 #include "http/h1_codec.hpp"
 #include "http/h1_grammar.hpp"
@@ -12,7 +12,7 @@ namespace {
 void append_value(std::string& to, std::string_view value) {
   const std::size_t start = to.size();
   to += value;
-  if (!all_of(value, text)) {
+  if (!is_text(value)) {
     for (std::size_t i = start; i < to.size(); ++i) {
       if (!(classes[static_cast<unsigned char>(to[i])] & text)) to[i] = ' ';
     }
@@ -26,26 +26,54 @@ void append_header(std::string& to, std::string_view name, std::string_view valu
   to += "\r\n";
 }
 
+// The encoder alone frames the message and dates it.
+bool is_ours(std::string_view name) {
+  switch (name.size()) {
+    case 4:
+      return iequals_ascii(name, "date");
+    case 10:
+      return iequals_ascii(name, "connection");
+    case 14:
+      return iequals_ascii(name, "content-length");
+    case 17:
+      return iequals_ascii(name, "transfer-encoding");
+    default:
+      return false;
+  }
+}
+
+void append_number(std::string& to, std::uint64_t value, int base = 10) {
+  std::array<char, 20> digits;
+  to.append(digits.data(),
+            std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr);
+}
+
 }  // namespace
 
 ResponseEncoder::ResponseEncoder(const Request& request)
     : head_request_(request.head.method == "HEAD"),
       http1_0_(request.head.version == Version::http1_0) {}
 
-void ResponseEncoder::begin(ResponseHead head, std::string_view date, After after) {
+void ResponseEncoder::begin(const ResponseHead& head, std::string_view date, After after) {
   begun_ = true;
-  head_ = std::move(head);
-  date_ = date;
-  if (const auto length = head_.headers.get("content-length")) {
+  bodiless_ = head_request_ || head.status == 204 || head.status == 304;
+  lengthless_ = head.status == 204 || head.status == 304;
+  close_ = after == After::close || http1_0_;
+  if (const auto length = head.headers.get("content-length")) {
     std::uint64_t value = 0;
     std::from_chars(length->data(), length->data() + length->size(), value);
     length_ = value;
   }
-  // The encoder alone frames the message.
-  for (const char* name : {"content-length", "transfer-encoding", "connection", "date"})
-    head_.headers.erase(name);
-  bodiless_ = head_request_ || head_.status == 204 || head_.status == 304;
-  close_ = after == After::close || http1_0_;
+  head_.reserve(160 + date.size() + head.headers.bytes() + 4 * head.headers.size());
+  head_ += "HTTP/1.1 ";
+  append_number(head_, static_cast<std::uint64_t>(head.status));
+  head_ += ' ';
+  head_ += reason_phrase(head.status);
+  head_ += "\r\n";
+  for (const Header& header : head.headers) {
+    if (!is_ours(header.name)) append_header(head_, header.name, header.value);
+  }
+  append_header(head_, "date", date);
 }
 
 Result<Pieces> ResponseEncoder::write(std::string bytes) {
@@ -64,7 +92,8 @@ Result<Pieces> ResponseEncoder::encode(std::string bytes, Part part) {
   if (!head_sent_) {
     const bool whole = last && !length_;
     chunked_ = !length_ && !whole && !http1_0_ && !bodiless_;
-    write_head(out.front, whole ? std::optional(bytes.size()) : std::nullopt);
+    end_head(whole ? std::optional(bytes.size()) : std::nullopt);
+    out.front = std::move(head_);
     head_sent_ = true;
   }
   const bool wrong =
@@ -75,7 +104,8 @@ Result<Pieces> ResponseEncoder::encode(std::string bytes, Part part) {
   }
   if (bodiless_) return out;
   if (chunked_ && !bytes.empty()) {
-    fmt::format_to(std::back_inserter(out.front), "{:x}\r\n", bytes.size());
+    append_number(out.front, bytes.size(), 16);
+    out.front += "\r\n";
     bytes += last ? "\r\n0\r\n\r\n" : "\r\n";
   } else if (chunked_ && last) {
     bytes = "0\r\n\r\n";
@@ -84,22 +114,16 @@ Result<Pieces> ResponseEncoder::encode(std::string bytes, Part part) {
   return out;
 }
 
-void ResponseEncoder::write_head(std::string& to, std::optional<std::size_t> whole_body) const {
-  std::size_t size = 128;
-  for (const Header& header : head_.headers) size += header.name.size() + header.value.size() + 4;
-  to.reserve(size);
-  fmt::format_to(std::back_inserter(to), "HTTP/1.1 {} {}\r\n", head_.status,
-                 reason_phrase(head_.status));
-  for (const Header& header : head_.headers) append_header(to, header.name, header.value);
-  append_header(to, "date", date_);
-  const bool no_length = head_.status == 204 || head_.status == 304;
+void ResponseEncoder::end_head(std::optional<std::size_t> whole_body) {
   if (chunked_) {
-    append_header(to, "transfer-encoding", "chunked");
-  } else if (const auto length = length_ ? length_ : whole_body; length && !no_length) {
-    fmt::format_to(std::back_inserter(to), "content-length: {}\r\n", *length);
+    append_header(head_, "transfer-encoding", "chunked");
+  } else if (const auto length = length_ ? length_ : whole_body; length && !lengthless_) {
+    head_ += "content-length: ";
+    append_number(head_, *length);
+    head_ += "\r\n";
   }
-  if (close_) append_header(to, "connection", "close");
-  to += "\r\n";
+  if (close_) append_header(head_, "connection", "close");
+  head_ += "\r\n";
 }
 
 Result<std::string> encode_request_head(const ClientRequest& request, std::string_view host) {
@@ -110,18 +134,21 @@ Result<std::string> encode_request_head(const ClientRequest& request, std::strin
   if (request.method.empty() || !all_of(request.method, token)) return refuse("method");
   if (request.target.empty() || !all_of(request.target, target)) return refuse("target");
   std::string to;
-  to.reserve(512 + request.target.size());
+  to.reserve(64 + request.method.size() + request.target.size() + host.size() +
+             request.headers.bytes() + 4 * request.headers.size());
   to += request.method;
   to += ' ';
   to += request.target;
   to += " HTTP/1.1\r\n";
   append_header(to, "host", host);
   for (const Header& header : request.headers) {
-    if (!all_of(header.name, token) || !all_of(header.value, text)) return refuse("header");
+    if (!all_of(header.name, token) || !is_text(header.value)) return refuse("header");
     append_header(to, header.name, header.value);
   }
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
-    fmt::format_to(std::back_inserter(to), "content-length: {}\r\n", request.body.size());
+    to += "content-length: ";
+    append_number(to, request.body.size());
+    to += "\r\n";
   }
   to += "\r\n";
   return to;

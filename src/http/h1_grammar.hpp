@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -48,6 +49,22 @@ inline constexpr auto classes = [] {
 inline bool all_of(std::string_view bytes, ByteClass what) {
   return std::ranges::all_of(bytes,
                              [&](char c) { return classes[static_cast<unsigned char>(c)] & what; });
+}
+
+// The same as all_of(bytes, text), eight bytes at a time: most of a head is values.
+inline bool is_text(std::string_view bytes) {
+  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  std::size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data() + i, 8);
+    // A byte whose high bit is set here is below 0x20 or is 0x7f; a tab, or a byte above 0x7f that
+    // the borrow reached, is looked at again.
+    const std::uint64_t del = word ^ (ones * 0x7f);
+    const std::uint64_t odd = ((word - ones * 0x20) & ~word) | ((del - ones) & ~del);
+    if ((odd & highs) && !all_of(bytes.substr(i, 8), text)) return false;
+  }
+  return all_of(bytes.substr(i), text);
 }
 
 }  // namespace tidegate::http::h1

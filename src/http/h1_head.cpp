@@ -51,18 +51,20 @@ std::string_view take_head_line(std::string_view& head) {
 }
 
 Result<void> parse_headers(std::string_view lines, Headers& headers) {
+  headers.reserve(lines.size(), 16);
   while (lines.size() > 2) {
     const std::string_view line = take_head_line(lines);
     if (line.front() == ' ' || line.front() == '\t')
       return malformed("a header is folded over lines");
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos) return malformed("a header has no colon");
-    const std::string_view name = line.substr(0, colon);
-    const std::string_view value = trim(line.substr(colon + 1));
-    if (name.empty() || !all_of(name, token))
+    std::size_t colon = 0;
+    while (colon < line.size() && classes[static_cast<unsigned char>(line[colon])] & token) ++colon;
+    if (colon == 0 || colon == line.size() || line[colon] != ':') {
+      if (!line.contains(':')) return malformed("a header has no colon");
       return malformed("a header's name has a byte that is not allowed");
-    if (!all_of(value, text)) return malformed("a header's value has a control byte");
-    headers.add(std::string(name), std::string(value));
+    }
+    const std::string_view value = trim(line.substr(colon + 1));
+    if (!is_text(value)) return malformed("a header's value has a control byte");
+    headers.add(line.substr(0, colon), value);
   }
   return {};
 }

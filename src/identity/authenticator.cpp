@@ -9,32 +9,9 @@
 namespace tidegate::identity {
 namespace {
 
-struct Expected {
-  std::string canonical, string_to_sign, signature;
-};
-
-Expected expect(const ClaimedIdentity& claim, const http::RequestHead& head,
-                const Sha256& body_hash, const Sha256& key) {
-  Expected out;
-  out.canonical = aws::canonical_request(head, claim.signed_headers, to_hex(body_hash));
-  out.string_to_sign = aws::string_to_sign(claim.amz_date, claim.scope, out.canonical);
-  out.signature = to_hex(hmac_sha256(view(key), out.string_to_sign));
-  return out;
-}
-
 std::unexpected<Error> unrecognized(std::string mend = {}) {
   return fail(ErrorCode::unrecognized_client,
               "The security token included in the request is invalid.", std::move(mend));
-}
-
-std::unexpected<Error> mismatch(const Expected& expected) {
-  return fail(ErrorCode::invalid_signature,
-              fmt::format("The request signature we calculated does not match the signature you "
-                          "provided. Check your AWS Secret Access Key and signing method. Consult "
-                          "the service documentation for details.\n\n"
-                          "The Canonical String for this request should have been\n'{}'\n\n"
-                          "The String-to-Sign should have been\n'{}'\n",
-                          expected.canonical, expected.string_to_sign));
 }
 
 std::string spelled(Duration skew) {
@@ -81,7 +58,7 @@ Authenticator::Authenticator(std::string region, Duration clock_skew)
 
 Result<ClaimedIdentity> Authenticator::check_head(const http::RequestHead& head,
                                                   std::string_view expected_service,
-                                                  const KeyTable& keys, WallTime now) const {
+                                                  const KeyTable& keys, WallTime now) {
   TRY_VOID(check_target(head));
   TRY(auto claim, parse_claim(head));
   TRY_VOID(check_clock(claim, clock_skew_, now));
@@ -103,7 +80,7 @@ Result<ClaimedIdentity> Authenticator::check_head(const http::RequestHead& head,
   const AccessKey* key = keys.key(claim.key_id);
   if (!key || !key->active) {
     // As much work as a bad signature costs, so that the time does not tell more than the answer.
-    (void)expect(claim, head, Sha256{}, decoy_);
+    (void)expected_signature(claim, head, Sha256{}, decoy_);
     return unrecognized();
   }
   return claim;
@@ -120,30 +97,47 @@ Result<Principal> Authenticator::verify(const ClaimedIdentity& claim, const http
   const AccessKey* key = keys.key(claim.key_id);
   const PrincipalRecord* principal = key ? keys.principal(key->principal_arn) : nullptr;
   const bool known = key && key->active && principal;
-  const Expected expected =
-      expect(claim, head, body_hash, known ? derived_key(claim, key->secret) : decoy_);
-  const bool equal = constant_time_equal(expected.signature, claim.signature);
+  const Sha256 expected =
+      expected_signature(claim, head, body_hash, known ? derived_key(claim, key->secret) : decoy_);
+  std::array<char, 64> digits;
+  write_hex(view(expected), digits.data());
+  const bool equal = constant_time_equal({digits.data(), digits.size()}, claim.signature);
   if (!known) return unrecognized();
-  if (!equal) return mismatch(expected);
-  return Principal(*principal, claim.key_id);
+  if (!equal) return mismatch();
+  return Principal(*principal, *key);
 }
 
-const Sha256& Authenticator::derived_key(const ClaimedIdentity& claim, std::string_view secret) {
-  // The cache is by key id; the hash notices that the secret behind the id has changed.
-  const Sha256 secret_hash = sha256(secret);
-  std::string name;
-  name.reserve(claim.key_id.size() + 1 + claim.scope.size());
-  name += claim.key_id;
-  name += '/';
-  name += claim.scope;
-  if (const auto found = derived_.find(name); found != derived_.end()) {
-    if (found->second.secret_hash == secret_hash) return found->second.key;
+Sha256 Authenticator::expected_signature(const ClaimedIdentity& claim,
+                                         const http::RequestHead& head, const Sha256& body_hash,
+                                         const HmacKey& key) {
+  canonical_.clear();
+  aws::append_canonical_request(canonical_, head, claim.signed_headers, body_hash);
+  string_to_sign_.clear();
+  aws::append_string_to_sign(string_to_sign_, claim.amz_date, claim.scope, canonical_);
+  return key.sign(string_to_sign_);
+}
+
+std::unexpected<Error> Authenticator::mismatch() const {
+  return fail(ErrorCode::invalid_signature,
+              fmt::format("The request signature we calculated does not match the signature you "
+                          "provided. Check your AWS Secret Access Key and signing method. Consult "
+                          "the service documentation for details.\n\n"
+                          "The Canonical String for this request should have been\n'{}'\n\n"
+                          "The String-to-Sign should have been\n'{}'\n",
+                          canonical_, string_to_sign_));
+}
+
+const HmacKey& Authenticator::derived_key(const ClaimedIdentity& claim, std::string_view secret) {
+  key_name_.assign(claim.key_id).append(1, '/').append(claim.scope);
+  if (const auto found = derived_.find(key_name_); found != derived_.end()) {
+    if (constant_time_equal(found->second.secret, secret)) return found->second.key;
     derived_.erase(found);
   }
   // Yesterday's entries make up most of a full cache; beginning again costs five HMACs a live key.
   if (derived_.size() >= limits::derived_keys_max) derived_.clear();
   const Sha256 key = aws::signing_key(secret, claim.date, claim.region, claim.service);
-  return derived_.emplace(std::move(name), DerivedKey{secret_hash, key}).first->second.key;
+  return derived_.emplace(key_name_, DerivedKey{std::string(secret), HmacKey(view(key))})
+      .first->second.key;
 }
 
 }  // namespace tidegate::identity

@@ -16,17 +16,18 @@
 
 namespace tidegate::identity {
 
-// What the headers claim; not yet believed.
+// What the headers claim; not yet believed. Views of the head that was checked.
 struct ClaimedIdentity {
-  std::string key_id, date, region, service;  // the credential
-  std::string scope;                          // "20261122/eu-central-1/bedrock/aws4_request"
-  std::string amz_date;                       // "20261122T032008Z"
-  std::vector<std::string> signed_headers;
-  std::string signature;
-  std::string payload_hash;  // x-amz-content-sha256, if it was sent
+  std::string_view key_id, date, region, service;  // the credential
+  std::string_view scope;                          // "20261122/eu-central-1/bedrock/aws4_request"
+  std::string_view amz_date;                       // "20261122T032008Z"
+  std::string_view signed_headers;                 // "content-type;host;x-amz-date"
+  std::string_view signature;
+  std::string_view payload_hash;  // x-amz-content-sha256, if it was sent
 };
 
-// One a worker: it caches derived signing keys. Not thread-safe.
+// One a worker: it caches derived signing keys, ready for use, and keeps the buffers that it builds
+// the signed texts in. Not thread-safe.
 class Authenticator {
  public:
   // `region` is this gateway's.
@@ -37,22 +38,25 @@ class Authenticator {
   // invalid_signature (clock, scope, unsigned headers), unrecognized_client.
   Result<ClaimedIdentity> check_head(const http::RequestHead& head,
                                      std::string_view expected_service, const KeyTable& keys,
-                                     WallTime now) const;
-  // Errors: invalid_signature, unrecognized_client.
+                                     WallTime now);
+  // The principal is a view of `keys`. Errors: invalid_signature, unrecognized_client.
   Result<Principal> verify(const ClaimedIdentity& claim, const http::RequestHead& head,
                            const Sha256& body_hash, const KeyTable& keys);
 
  private:
-  const Sha256& derived_key(const ClaimedIdentity& claim, std::string_view secret);
+  Sha256 expected_signature(const ClaimedIdentity& claim, const http::RequestHead& head,
+                            const Sha256& body_hash, const HmacKey& key);
+  const HmacKey& derived_key(const ClaimedIdentity& claim, std::string_view secret);
+  std::unexpected<Error> mismatch() const;
   struct DerivedKey {
-    Sha256 secret_hash;
-    Sha256 key;
+    std::string secret;  // what it was derived from: a changed secret is noticed at once
+    HmacKey key;
   };
   std::string region_;
   Duration clock_skew_;
-  std::unordered_map<std::string, DerivedKey>
-      derived_;     // by key id, date, region, service; bounded
-  Sha256 decoy_{};  // stands in for the key of an unknown caller
+  std::unordered_map<std::string, DerivedKey> derived_;  // by key id and scope; bounded
+  const HmacKey decoy_{""};                            // stands in for the key of an unknown caller
+  std::string key_name_, canonical_, string_to_sign_;  // of the last request
 };
 
 }  // namespace tidegate::identity

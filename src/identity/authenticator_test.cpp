@@ -59,7 +59,7 @@ struct Request {
 Result<Principal> authenticate(Authenticator& authenticator, const http::RequestHead& head,
                                std::string_view body, WallTime now,
                                std::string_view service = "bedrock") {
-  const KeyTable keys = make_keys();
+  static const KeyTable keys = make_keys();  // outlives the principals
   TRY(const auto claim, authenticator.check_head(head, service, keys, now));
   return authenticator.verify(claim, head, sha256(body), keys);
 }

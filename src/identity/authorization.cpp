@@ -6,6 +6,7 @@
 #include <array>
 
 #include "aws/arn.hpp"
+#include "aws/sigv4.hpp"
 
 namespace tidegate::identity {
 namespace {
@@ -124,15 +125,16 @@ Result<void> split_credential(std::string_view credential, ClaimedIdentity& clai
 // Strictly ascending, which also excludes repetitions: the one order in which AWS itself builds the
 // canonical form.
 Result<void> split_signed_headers(std::string_view names, ClaimedIdentity& claim) {
-  while (!names.empty()) claim.signed_headers.emplace_back(take_until(names, ';'));
-  const auto& list = claim.signed_headers;
-  const bool plain = std::ranges::all_of(list, [](const std::string& name) {
-    return !name.empty() &&
-           std::ranges::none_of(name, [](char c) { return c <= ' ' || (c >= 'A' && c <= 'Z'); });
+  claim.signed_headers = names;
+  bool plain = !names.empty() && names.back() != ';' && std::ranges::none_of(names, [](char c) {
+    return c <= ' ' || (c >= 'A' && c <= 'Z');
   });
-  if (!plain || std::ranges::adjacent_find(list, std::greater_equal<>()) != list.end()) {
-    return incomplete("SignedHeaders must be lower-case names, sorted, each once.");
+  for (std::string_view last; plain && !names.empty();) {
+    const std::string_view name = aws::take_name(names);
+    plain = name > last;  // also: not empty
+    last = name;
   }
+  if (!plain) return incomplete("SignedHeaders must be lower-case names, sorted, each once.");
   return {};
 }
 
@@ -205,9 +207,11 @@ Result<ClaimedIdentity> parse_claim(const http::RequestHead& head) {
 }
 
 Result<void> check_signed_headers(const http::RequestHead& head, const ClaimedIdentity& claim) {
-  const auto& names = claim.signed_headers;
   const auto is_signed = [&](std::string_view name) {
-    return std::ranges::any_of(names, [&](const auto& n) { return iequals_ascii(n, name); });
+    for (std::string_view rest = claim.signed_headers; !rest.empty();) {
+      if (iequals_ascii(aws::take_name(rest), name)) return true;
+    }
+    return false;
   };
   if (!is_signed("host") && !is_signed(":authority")) {
     return fail(ErrorCode::invalid_signature,
@@ -220,7 +224,8 @@ Result<void> check_signed_headers(const http::RequestHead& head, const ClaimedId
                               to_lower_ascii(header.name)));
     }
   }
-  for (const std::string& name : names) {
+  for (std::string_view rest = claim.signed_headers; !rest.empty();) {
+    const std::string_view name = aws::take_name(rest);
     if (head.headers.count(name) > 1) {
       return fail(ErrorCode::invalid_signature,
                   fmt::format("The signed header '{}' is in the request more than once.", name),

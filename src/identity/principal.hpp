@@ -2,10 +2,10 @@
 // (SigV4) only.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.hpp"
@@ -32,28 +32,35 @@ struct PrincipalRecord {
 class KeyTable {
  public:
   KeyTable(std::vector<AccessKey> keys, std::vector<PrincipalRecord> principals);
+  KeyTable(KeyTable&&) = default;  // leaves the records where they are
+  KeyTable& operator=(KeyTable&&) = default;
   const AccessKey* key(std::string_view key_id) const;
   const PrincipalRecord* principal(std::string_view arn) const;
 
  private:
-  std::map<std::string, AccessKey, std::less<>> keys_;
-  std::map<std::string, PrincipalRecord, std::less<>> principals_;
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  template <class T>
+  using Named = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+  Named<AccessKey> keys_;
+  Named<PrincipalRecord> principals_;
 };
 
+// A view of the KeyTable that it was found in: the snapshot of its request holds that.
 class Principal {
  public:
-  const std::string& arn() const { return record_.arn; }
-  const std::string& account() const { return record_.account; }
-  const std::string& user_id() const { return record_.user_id; }
-  const std::string& key_id() const { return key_id_; }
-  const PrincipalRecord& record() const { return record_; }
+  const std::string& arn() const { return record_->arn; }
+  const std::string& account() const { return record_->account; }
+  const std::string& user_id() const { return record_->user_id; }
+  const std::string& key_id() const { return key_->key_id; }
+  const PrincipalRecord& record() const { return *record_; }
 
  private:
   friend class Authenticator;
-  Principal(PrincipalRecord record, std::string key_id)
-      : record_(std::move(record)), key_id_(std::move(key_id)) {}
-  PrincipalRecord record_;
-  std::string key_id_;
+  Principal(const PrincipalRecord& record, const AccessKey& key) : record_(&record), key_(&key) {}
+  const PrincipalRecord* record_;
+  const AccessKey* key_;
 };
 
 }  // namespace tidegate::identity
