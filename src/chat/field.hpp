@@ -85,9 +85,8 @@ class Field {
 
   std::unexpected<Error> wrong(Problem problem) const { return fail(words_(*this, problem)); }
   std::unexpected<Error> refuse(std::string sentence, std::string mend = {}) const {
-    return wrong({.kind = Problem::Kind::other,
-                  .detail = std::move(sentence),
-                  .mend = std::move(mend)});
+    return wrong(
+        {.kind = Problem::Kind::other, .detail = std::move(sentence), .mend = std::move(mend)});
   }
 
  private:

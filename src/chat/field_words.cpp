@@ -101,7 +101,8 @@ std::string anthropic_sentence(const Field& at, const Problem& p) {
     case Kind::too_long: {
       const std::string_view size = p.kind == Kind::too_short ? "least" : "most";
       const std::string_view plural = p.bound == "1" ? "" : "s";
-      if (!list) return fmt::format("String should have at {} {} character{}", size, p.bound, plural);
+      if (!list)
+        return fmt::format("String should have at {} {} character{}", size, p.bound, plural);
       return fmt::format("List should have at {} {} item{} after validation, not {}", size, p.bound,
                          plural, p.got);
     }
@@ -156,8 +157,7 @@ OpenAiSentence openai_sentence(const Field& at, const Problem& p, const std::str
               fmt::format("Invalid type for '{}': expected {}, but got {} instead.", path,
                           openai_type(p.wanted), openai_type(type_of(at.value())))};
     case Kind::missing:
-      return {"missing_required_parameter",
-              fmt::format("Missing required parameter: '{}'.", path)};
+      return {"missing_required_parameter", fmt::format("Missing required parameter: '{}'.", path)};
     case Kind::unknown:
       return {"unknown_parameter", fmt::format("Unknown parameter: '{}'.", path)};
     case Kind::not_one_of:
@@ -197,13 +197,11 @@ std::string schema_sentence(const Field& at, const Problem& p) {
     case Kind::above:
       return fmt::format("{} is not less or equal to {}", p.got, p.bound);
     case Kind::too_short:
-      return fmt::format(list ? "expected minimum item count: {}, found: {}"
-                              : "expected minLength: {}, actual: {}",
-                         p.bound, p.got);
+      return fmt::format("expected {}: {}, {}: {}", list ? "minimum item count" : "minLength",
+                         p.bound, list ? "found" : "actual", p.got);
     case Kind::too_long:
-      return fmt::format(list ? "expected maximum item count: {}, found: {}"
-                              : "expected maxLength: {}, actual: {}",
-                         p.bound, p.got);
+      return fmt::format("expected {}: {}, {}: {}", list ? "maximum item count" : "maxLength",
+                         p.bound, list ? "found" : "actual", p.got);
     case Kind::pattern:
       return fmt::format("string does not match pattern {}", p.detail);
     case Kind::other:
@@ -236,9 +234,8 @@ Error openai_words(const Field& at, const Problem& problem) {
 
 Error schema_words(const Field& at, const Problem& problem) {
   return invalid_request(
-      fmt::format(
-          "Malformed input request: {}: {}, please reformat your input and try again.",
-          at.path(Field::Style::pointer), schema_sentence(at, problem)),
+      fmt::format("Malformed input request: {}: {}, please reformat your input and try again.",
+                  at.path(Field::Style::pointer), schema_sentence(at, problem)),
       problem);
 }
 
