@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
+#include <deque>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -93,8 +95,8 @@ struct Telemetry::Impl {
   prometheus::Gauge* in_flight = nullptr;
   std::string region;
 
-  // One look-up by one string instead of prometheus-cpp's map of label maps: this is on every
-  // request's path.
+  // One look-up instead of prometheus-cpp's map of label maps, and nothing built for it: this is on
+  // every request's path.
   struct RequestSeries {
     prometheus::Counter* count;
     prometheus::Histogram* duration;
@@ -102,16 +104,21 @@ struct Telemetry::Impl {
     prometheus::Counter* input;
     prometheus::Counter* output;
   };
+  using Labels = std::array<std::string_view, 5>;
+  struct LabelsHash {
+    std::size_t operator()(const Labels& labels) const {
+      std::size_t out = 0;
+      for (const auto label : labels)
+        out = (out ^ std::hash<std::string_view>{}(label)) * 0x9e3779b97f4a7c15u;
+      return out;
+    }
+  };
   std::shared_mutex mutex;
-  std::unordered_map<std::string, RequestSeries> series;
+  std::unordered_map<Labels, RequestSeries, LabelsHash> series;
+  std::deque<std::string> label_text;  // what its keys are views of
 
   RequestSeries find(const RequestSample& s) {
-    std::string key;
-    key.reserve(160);
-    for (const auto part : {s.operation, s.profile, s.inference_region, s.outcome, s.reason}) {
-      key += part;
-      key += '\n';
-    }
+    Labels key{s.operation, s.profile, s.inference_region, s.outcome, s.reason};
     {
       std::shared_lock lock(mutex);
       if (const auto found = series.find(key); found != series.end()) return found->second;
@@ -130,7 +137,9 @@ struct Telemetry::Impl {
         &tokens.Add({{"type", "input"}, {"profile", profile}, {"inference_region", inference}}),
         &tokens.Add({{"type", "output"}, {"profile", profile}, {"inference_region", inference}})};
     std::unique_lock lock(mutex);
-    return series.emplace(std::move(key), made).first->second;
+    if (const auto found = series.find(key); found != series.end()) return found->second;
+    for (auto& label : key) label = label_text.emplace_back(label);
+    return series.emplace(key, made).first->second;
   }
 };
 

@@ -1,6 +1,7 @@
 #include "gateway/trace.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/bytes.hpp"
 
@@ -21,21 +22,27 @@ bool is_valid(std::string_view t) {
          is_lower_hex(t.substr(53, 2)) && !all_zero(t.substr(3, 32)) && !all_zero(t.substr(36, 16));
 }
 
-std::string random_hex(Rng& rng, std::size_t bytes) {
-  std::string raw(bytes, '\0');
-  rng.fill({reinterpret_cast<std::uint8_t*>(raw.data()), raw.size()});
-  return to_hex(raw);
+void append_random(std::string& out, Rng& rng, std::size_t size) {
+  std::array<std::uint8_t, 16> raw;
+  rng.fill({raw.data(), size});
+  append_hex(out, {reinterpret_cast<const char*>(raw.data()), size});
 }
 
 }  // namespace
 
 std::string continue_trace(std::string_view incoming, Rng& rng) {
   const bool valid = is_valid(incoming);
-  std::string out = "00-";
-  out += valid ? std::string(incoming.substr(3, 32)) : random_hex(rng, 16);
+  std::string out;
+  out.reserve(55);
+  out += "00-";
+  if (valid) {
+    out += incoming.substr(3, 32);
+  } else {
+    append_random(out, rng, 16);
+  }
   out += '-';
-  out += random_hex(rng, 8);
-  out += valid ? std::string(incoming.substr(52)) : "-00";
+  append_random(out, rng, 8);
+  out += valid ? incoming.substr(52) : "-00";
   return out;
 }
 
