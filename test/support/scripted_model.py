@@ -1,7 +1,8 @@
 """A stand-in for a model server that does what a test says. Same command line as tools/model_server.py.
 
 Two ways to direct it. A prompt that begins with "script:" carries a JSON object for that request alone. `POST /control`
-sets the mode of the whole server until the next one, and `GET /control` tells what it has seen.
+sets the mode of the whole server until the next one and begins a new peak of requests at once; `GET /control` tells
+what it has seen.
 
 Script members: answer (text), tokens (pieces of a stream), delay_ms (before the first byte), token_ms (between pieces),
 status (an HTTP error), break_after (pieces after which the connection is cut), finish_reason.
@@ -115,6 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/control":
             with FACTS.lock:
                 FACTS.mode = json.loads(body)["mode"]
+                FACTS.seen["running_peak"] = FACTS.seen["running"]
             self.answer(200, FACTS.snapshot())
         elif self.path == "/v1/chat/completions":
             self.chat(json.loads(body))
