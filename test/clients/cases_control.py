@@ -107,7 +107,7 @@ def models() -> list[Case]:
             "entitlementAvailability": "AVAILABLE", "regionAvailability": "AVAILABLE"}),
         control("model.availability_unknown", "GetFoundationModelAvailability", "unknown id", {"modelId": UNKNOWN},
                 error={"code": "^(ResourceNotFound|Validation)Exception$", "message": "."}),
-        control("not_offered", "ListGuardrails", "any", {}, error=invalid("ListGuardrails")),
+        control("not_offered", "ListGuardrails", "any", {}, error=invalid("ListGuardrails is not offered by tidegate")),
     ]
 
 

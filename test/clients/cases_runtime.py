@@ -1,13 +1,12 @@
 """Cases of bedrock-runtime: Converse and ConverseStream from one table, InvokeModel of each family, CountTokens, refusals."""
 
+import base64
 import itertools
 
-from case import (BAD_SIGNATURE, DENIED, ECHO, EMBED, EMBED_MODEL, IN_STREAM, INVALID_ID, MODEL_ERROR, MODEL_TIMEOUT,
+from case import (BAD_SIGNATURE, DENIED, ECHO, EMBED, IN_STREAM, INVALID_ID, MODEL_ERROR, MODEL_TIMEOUT,
                   NOT_MAPPED, NOVA, NOVA_MODEL, ON_DEMAND, PNG, SONNET, THROTTLED, UNAVAILABLE, UNKNOWN, UNKNOWN_KEY, Case,
                   blob, invalid, json_blob, script)
-from judge import absent, at_least, containing, like, near, of_length, present
-
-import base64
+from judge import at_least, like, near, of_length, present
 
 WEATHER = {"name": "weather", "description": "The weather of a place.",
            "inputSchema": {"json": {"type": "object", "properties": {"place": {"type": "string"}},
@@ -135,12 +134,13 @@ def converse_fields() -> list[Case]:
 
 
 def converse_outcomes() -> list[Case]:
-    def stops(reason: str, **members) -> list[Case]:
-        return converse(f"stop_{reason}", f"stopReason: {reason}", text=script(answer="So far.", **members),
-                        answer={"stopReason": reason})
+    def stops(reason: str, limit: int = 100, **members) -> list[Case]:
+        return converse(f"stop_{reason}", f"stopReason: {reason}", {"inferenceConfig": {"maxTokens": limit}},
+                        text=script(answer="So far.", **members), answer={"stopReason": reason})
     rows = [
-        stops("end_turn"), stops("max_tokens", finish="length"), stops("content_filtered", finish="content_filter"),
-        stops("stop_sequence", matched="END"),
+        stops("end_turn"), stops("max_tokens", limit=2, finish="length"),
+        stops("content_filtered", finish="content_filter"), stops("stop_sequence", matched="END"),
+        stops("model_context_window_exceeded", finish="length"),
         converse("cache_usage", "usage: cacheReadInputTokens", text=script(cached=2000),
                  answer={"usage.cacheReadInputTokens": 2000, "usage.inputTokens": at_least(1),
                          "usage.totalTokens": at_least(2002)}),
@@ -311,7 +311,7 @@ def not_offered() -> list[Case]:
         "ListAsyncInvokes": {},
     }
     return [Case(name=call, operation=call, field="any", api="bedrock-runtime", call=call, request=request,
-                 error=invalid(call)) for call, request in calls.items()]
+                 error=invalid(f"{call} is not offered by tidegate")) for call, request in calls.items()]
 
 
 def cases() -> list[Case]:

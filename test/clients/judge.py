@@ -272,9 +272,14 @@ def upper_first(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
+NOT_OFFERED = "is not offered by tidegate"
+
+
 def check_error(expected: dict, error: dict, what: str) -> None:
     if error.get("code"):
         error = {**error, "code": upper_first(error["code"]) if expected.get("in_stream") else error["code"]}
+    if NOT_OFFERED in (error.get("message") or "") and NOT_OFFERED not in expected.get("message", ""):
+        raise Wrong(f"{what}: {error['message']}")
     for member in ("status", "code", "message"):
         wanted, got = expected.get(member), error.get(member)
         if wanted is None or (member == "status" and got is None):  # not every client tells the status

