@@ -1,17 +1,17 @@
-"""The AWS CLI: a process a case, as a shell would start it."""
+"""The AWS CLI: a process a case, as a shell would start it, but forked from one that has loaded its modules already
+(starting Python costs more than the call)."""
 
-import base64
 import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 
+import awscli.clidriver
+
 from protocol import Unsupported, serve
 
-AWS = pathlib.Path(sys.executable).parent / "aws"
 NO_STREAMS = "the AWS CLI has no streaming operations"
 ERROR = re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)", re.S)
 
@@ -20,49 +20,79 @@ class Refused(Exception):
     pass
 
 
+def kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
 def environment(case: dict) -> dict:
     end = case["endpoint"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     signed = {"AWS_ACCESS_KEY_ID": end["access_key_id"], "AWS_SECRET_ACCESS_KEY": end["secret_access_key"]}
     if end.get("bearer"):
         signed = {"AWS_BEARER_TOKEN_BEDROCK": end["bearer"]}
-    return {**kept, **signed, "AWS_DEFAULT_REGION": end["region"], "AWS_ENDPOINT_URL": end["url"],
-            "AWS_MAX_ATTEMPTS": str(case["attempts"]), "AWS_RETRY_MODE": "standard", "AWS_EC2_METADATA_DISABLED": "true",
+    return {**signed, "AWS_DEFAULT_REGION": end["region"], "AWS_ENDPOINT_URL": end["url"],
+            "AWS_MAX_ATTEMPTS": str(case["attempts"]), "AWS_RETRY_MODE": "standard",
             "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             **({"AWS_CA_BUNDLE": end["ca"]} if end.get("ca") else {})}
 
 
-def has_bytes(value) -> bool:
-    if isinstance(value, (dict, list)):
-        return any(map(has_bytes, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, bytes)
+def as_text(value):
+    """A blob inside a structure is given to the AWS CLI 1 as text, which it encodes."""
+    if isinstance(value, dict):
+        return {key: as_text(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [as_text(member) for member in value]
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Unsupported("the AWS CLI 1 takes no bytes inside a structure, only text") from None
+
+
+def aws(arguments: list[str], environ: dict, folder: pathlib.Path) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of `aws ARGUMENTS`."""
+    pid = os.fork()
+    if pid == 0:
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT), number)
+        os.environ.update(environ)
+        sys.argv = ["aws", *arguments]
+        code = 255
+        try:
+            code = awscli.clidriver.main()
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), (folder / "stdout").read_text(), (folder / "stderr").read_text()
 
 
 def observe(case: dict) -> dict:
     if case["stream"]:
         raise Unsupported(NO_STREAMS)
-    request, files = dict(case["request"]), []
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder, "out")
+    operation, request = kebab(case["call"]), case["request"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
         if case["call"] == "InvokeModel":
-            pathlib.Path(folder, "body").write_bytes(request.pop("body"))
-            files = ["--body", f"fileb://{folder}/body", str(out)]
-        if has_bytes(request):
-            raise Unsupported("the AWS CLI 1 takes no bytes inside a structure")
-        operation = re.sub(r"(?<!^)(?=[A-Z])", "-", case["call"]).lower()
+            (folder / "body").write_bytes(request.pop("body"))
+            flags = [word for key, value in request.items() for word in (f"--{kebab(key)}", value)]
+            flags += ["--body", f"fileb://{folder}/body", str(folder / "out")]
+        else:
+            flags = ["--cli-input-json", json.dumps(as_text(request))]
         paging = ["--no-paginate"] if {"maxResults", "MaxResults"} & set(request) else []
-        done = subprocess.run(
-            [str(AWS), case["api"], operation, *paging, "--output", "json", "--cli-input-json", json.dumps(request), *files],
-            env=environment(case), capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)
-        if "Invalid choice" in done.stderr or "invalid choice" in done.stderr:
+        code, out, err = aws([case["api"], operation, "--output", "json", *paging, *flags], environment(case), folder)
+        if "invalid choice" in err.lower():
             raise Unsupported(f"the AWS CLI has no {case['api']} {operation}")
-        if "Unknown parameter" in done.stderr or "Parameter validation failed" in done.stderr:
-            raise Unsupported(f"the AWS CLI refuses it before it is sent: {done.stderr.strip().splitlines()[-1]}")
-        if done.returncode != 0:
-            raise Refused(done.stderr.strip())
-        answer = json.loads(done.stdout) if done.stdout.strip() else {}
-        if files:
-            answer["body"] = out.read_text()
+        if "Parameter validation failed" in err:
+            raise Unsupported(f"the AWS CLI refuses it before it is sent: {err.strip().splitlines()[-1]}")
+        if code != 0:
+            raise Refused(err.strip())
+        answer = json.loads(out) if out.strip() else {}
+        if case["call"] == "InvokeModel":
+            answer["body"] = (folder / "out").read_text()
         return {"answer": answer}
 
 
@@ -72,4 +102,5 @@ def error_of(error: BaseException) -> dict | None:
 
 
 if __name__ == "__main__":
+    awscli.clidriver.create_clidriver()  # imports what every command needs, before the first fork
     serve(observe, error_of)
