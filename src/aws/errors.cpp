@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "aws/door_errors.hpp"
 #include "base/json.hpp"
 
 namespace tidegate::aws {
@@ -192,6 +193,8 @@ constexpr std::string_view content_type(Protocol protocol) {
     case Protocol::query:
       return "text/xml";
     case Protocol::rest_json:
+    case Protocol::anthropic:
+    case Protocol::openai:
       break;
   }
   return "application/json";
@@ -218,20 +221,38 @@ std::string full_message(const Error& error) {
   return out;
 }
 
+namespace {
+
+bool is_door(Protocol protocol) {
+  return protocol == Protocol::anthropic || protocol == Protocol::openai;
+}
+
+DoorError told(const Error& error, Protocol protocol, std::string_view request_id) {
+  if (protocol == Protocol::anthropic) return anthropic_error(error, request_id);
+  if (protocol == Protocol::openai) return openai_error(error);
+  const ErrorRow& row = row_of(error.code);
+  return {row.status, protocol == Protocol::query ? query_body(error, row, request_id)
+                                                  : json_body(error, row, protocol)};
+}
+
+}  // namespace
+
 ErrorAnswer error_answer(const Error& error, Protocol protocol, std::string_view request_id,
                          std::chrono::milliseconds retry_after) {
   const ErrorRow& row = row_of(error.code);
-  ErrorAnswer answer;
-  answer.body = protocol == Protocol::query ? query_body(error, row, request_id)
-                                            : json_body(error, row, protocol);
-  answer.head.status = row.status;
+  DoorError said = told(error, protocol, request_id);
+  ErrorAnswer answer{.head = {.status = said.status, .headers = {}}, .body = std::move(said.body)};
   auto& headers = answer.head.headers;
   headers.add("content-type", content_type(protocol));
   headers.add("content-length", std::to_string(answer.body.size()));
   headers.add("x-amzn-requestid", request_id);
-  headers.add("x-amzn-errortype", row.type);
+  if (is_door(protocol)) {
+    headers.add(protocol == Protocol::anthropic ? "request-id" : "x-request-id", request_id);
+  } else {
+    headers.add("x-amzn-errortype", row.type);
+  }
   headers.add("x-tidegate-error", row.tidegate_code);
-  if (row.status == 429 || row.status == 503) {
+  if (said.status == 429 || said.status == 503 || said.status == 529) {
     const auto wait = std::max(retry_after, std::chrono::milliseconds(1));
     headers.add("retry-after",
                 std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count()));

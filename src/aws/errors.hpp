@@ -11,8 +11,9 @@
 
 namespace tidegate::aws {
 
-// restJson1 (Bedrock), awsJson1_1 (CloudTrail), awsQuery (STS).
-enum class Protocol : std::uint8_t { rest_json, json_1_1, query };
+// restJson1 (Bedrock), awsJson1_1 (CloudTrail), awsQuery (STS), and the doors of other APIs
+// (door_errors.hpp).
+enum class Protocol : std::uint8_t { rest_json, json_1_1, query, anthropic, openai };
 
 struct ErrorRow {
   ErrorCode code;
@@ -33,8 +34,8 @@ struct ErrorAnswer {
   std::string body;
 };
 
-// `retry_after` is sent as Retry-After (whole seconds, at least 1) and x-amz-retry-after (ms) on
-// 429 and 503.
+// A door has its API's status and request id header, and no x-amzn-errortype. `retry_after` is sent
+// as Retry-After (whole seconds, at least 1) and x-amz-retry-after (ms) on 429, 503 and 529.
 ErrorAnswer error_answer(const Error& error, Protocol protocol, std::string_view request_id,
                          std::chrono::milliseconds retry_after);
 
