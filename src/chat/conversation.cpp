@@ -1,6 +1,12 @@
 #include "chat/conversation.hpp"
 
+#include <fmt/format.h>
+
 namespace tidegate::chat {
+
+std::string text_of(const Document& document) {
+  return fmt::format("Document \"{}\" ({}):\n{}", document.name, document.format, document.text);
+}
 
 std::string_view name_of(StopReason reason) {
   switch (reason) {

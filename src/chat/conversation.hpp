@@ -42,6 +42,9 @@ struct Reasoning {
 };
 struct CachePoint {};
 
+// How a document is told to a model server that takes text only.
+std::string text_of(const Document& document);
+
 using Block = std::variant<Text, Image, Document, ToolUse, ToolResult, Reasoning, CachePoint>;
 
 struct Message {
@@ -65,8 +68,8 @@ struct Sampling {
   std::optional<double> temperature, top_p;
   std::optional<std::int64_t> top_k;
   std::vector<std::string> stop_sequences;
-  std::string effort;            // of reasoning; empty: the model's own
-  std::optional<bool> thinking;  // whether to reason at all
+  std::string effort;                                // of reasoning; empty: the model's own
+  std::optional<bool> thinking;                      // whether to reason at all
   std::optional<std::int64_t> thinking_budget = {};  // in tokens, of max_tokens
 };
 
@@ -89,6 +92,7 @@ struct Conversation {
   std::optional<ToolChoice> tool_choice;
   json::object additional;  // model-specific fields that the model's configuration lets through
   json::object request_metadata;
+  std::vector<std::string> response_paths;  // JSON pointers into the back-end's own answer
   std::optional<OutputSchema> output_schema;
   Echo echo;
 };
@@ -117,6 +121,7 @@ struct Completion {
   StopReason stop_reason = StopReason::end_turn;
   Usage usage;
   std::string stop_sequence = {};  // that matched, where the model server tells
+  json::object additional = {};    // what Conversation::response_paths found
 };
 
 // A model that stopped for length before the caller's own limit has filled its context window.
@@ -138,7 +143,8 @@ struct ToolUseDelta {
 };
 struct Stop {
   StopReason reason;
-  std::string sequence = {};  // that matched, where the model server tells
+  std::string sequence = {};     // that matched, where the model server tells
+  json::object additional = {};  // what Conversation::response_paths found
 };
 using Delta = std::variant<TextDelta, ReasoningDelta, ToolUseStart, ToolUseDelta, Stop, Usage>;
 

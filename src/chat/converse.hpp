@@ -54,10 +54,9 @@ class ConverseStreamWriter {
   void start_tool(std::string& out, const ToolUseStart& start);
   void write_delta(std::string& out, std::string_view before, std::string_view text,
                    std::string_view after);
-  void stop(std::string& out, StopReason reason);
+  void stop(std::string& out, const Stop& stop);
   void append_index();
   void append_padding();
-  void begin_with_padding();
   void append_p();
   bool begun_ = false;
   int block_ = -1;

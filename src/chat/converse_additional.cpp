@@ -72,6 +72,9 @@ Result<void> take_thinking(json::object& from, std::string_view key, Sampling& s
   if (!type) return malformed(fmt::format("#/{}: required key [type] not found", key));
   if (sampling.thinking) return malformed(fmt::format("#/{}: reasoning is configured twice", key));
   sampling.thinking = *type != "disabled";
+  if (const auto budget = json::find_int(*config, "budget_tokens")) {
+    sampling.thinking_budget = *budget;
+  }
   if (const auto effort = json::find_string(*config, "maxReasoningEffort");
       effort && sampling.effort.empty()) {
     sampling.effort = *effort;

@@ -33,13 +33,26 @@ void append_echo(std::string& out, Echo echo) {
   if (echo.service_tier) out += R"(,"serviceTier":{"type":"default"})";
 }
 
+void append_additional(std::string& out, const json::object& additional) {
+  if (additional.empty()) return;
+  out += R"("additionalModelResponseFields":)";
+  out += boost::json::serialize(additional);
+  out += ',';
+}
+
 void append_block(std::string& out, const Block& block) {
   if (const auto* text = std::get_if<Text>(&block)) {
     out += R"({"text":)";
     json::append_quoted(out, text->text);
     out += '}';
   } else if (const auto* reasoning = std::get_if<Reasoning>(&block)) {
-    out += R"({"reasoningContent":{"reasoningText":{"text":)";
+    out += R"({"reasoningContent":{"reasoningText":{)";
+    if (!reasoning->signature.empty()) {
+      out += R"("signature":)";
+      json::append_quoted(out, reasoning->signature);
+      out += ',';
+    }
+    out += R"("text":)";
     json::append_quoted(out, reasoning->text);
     out += "}}}";
   } else if (const auto* use = std::get_if<ToolUse>(&block)) {
@@ -69,7 +82,9 @@ std::size_t size_of(const Completion& completion) {
 std::string converse_answer(const Completion& completion, Duration latency, Echo echo) {
   std::string out;
   out.reserve(size_of(completion));
-  append_count(out, R"({"metrics":{"latencyMs":)", millis(latency));
+  out += '{';
+  append_additional(out, completion.additional);
+  append_count(out, R"("metrics":{"latencyMs":)", millis(latency));
   out += R"(},"output":{"message":{"content":[)";
   bool first = true;
   for (const Block& block : completion.blocks) {
@@ -92,14 +107,6 @@ void ConverseStreamWriter::append_padding() {
   append_p();
 }
 
-// `p` sorts before every other member of some events.
-void ConverseStreamWriter::begin_with_padding() {
-  payload_ = "{";
-  if (!padding_) return;
-  append_p();
-  payload_ += ',';
-}
-
 void ConverseStreamWriter::append_p() {
   static constexpr std::string_view alphabet =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -115,7 +122,11 @@ void ConverseStreamWriter::append_index() {
 
 void ConverseStreamWriter::open_message(std::string& out) {
   if (std::exchange(begun_, true)) return;
-  begin_with_padding();
+  payload_ = "{";
+  if (padding_) {
+    append_p();
+    payload_ += ',';
+  }
   payload_ += R"("role":"assistant"})";
   aws::append_event(out, "messageStart", payload_);
 }
@@ -160,13 +171,18 @@ void ConverseStreamWriter::write_delta(std::string& out, std::string_view before
   aws::append_event(out, "contentBlockDelta", payload_);
 }
 
-void ConverseStreamWriter::stop(std::string& out, StopReason reason) {
+void ConverseStreamWriter::stop(std::string& out, const Stop& stop) {
   open_message(out);
   close_block(out);
-  stop_reason_ = reason;
-  begin_with_padding();
+  stop_reason_ = stop.reason;
+  payload_ = "{";
+  append_additional(payload_, stop.additional);
+  if (padding_) {
+    append_p();
+    payload_ += ',';
+  }
   payload_ += R"("stopReason":")";
-  payload_ += name_of(reason);
+  payload_ += name_of(stop.reason);
   payload_ += R"("})";
   aws::append_event(out, "messageStop", payload_);
 }
@@ -177,13 +193,18 @@ void ConverseStreamWriter::write(std::string& out, const Delta& delta) {
     write_delta(out, R"("text":)", text->text, "}");
   } else if (const auto* reasoning = std::get_if<ReasoningDelta>(&delta)) {
     enter_block(out, Kind::reasoning);
-    write_delta(out, R"("reasoningContent":{"text":)", reasoning->text, "}}");
+    if (!reasoning->text.empty()) {
+      write_delta(out, R"("reasoningContent":{"text":)", reasoning->text, "}}");
+    }
+    if (!reasoning->signature.empty()) {
+      write_delta(out, R"("reasoningContent":{"signature":)", reasoning->signature, "}}");
+    }
   } else if (const auto* start = std::get_if<ToolUseStart>(&delta)) {
     start_tool(out, *start);
   } else if (const auto* piece = std::get_if<ToolUseDelta>(&delta)) {
     if (kind_ == Kind::tool) write_delta(out, R"("toolUse":{"input":)", piece->json, "}}");
   } else if (const auto* end = std::get_if<Stop>(&delta)) {
-    stop(out, end->reason);
+    stop(out, *end);
   } else {
     usage_ = std::get<Usage>(delta);
   }

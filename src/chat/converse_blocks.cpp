@@ -177,7 +177,11 @@ Result<void> read_reasoning(const Member& reasoning, std::vector<Block>& out) {
   TRY_VOID(kind.object());
   TRY(const Member text_member, kind.required("text"));
   TRY(std::string text, read_text(text_member));
-  out.emplace_back(Reasoning{std::move(text)});
+  Reasoning block{std::move(text)};
+  if (const auto signature = kind.child("signature")) {
+    TRY(block.signature, read_text(*signature));
+  }
+  out.emplace_back(std::move(block));
   return {};
 }
 

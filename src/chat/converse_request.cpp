@@ -9,6 +9,7 @@
 #include "chat/converse.hpp"
 #include "chat/converse_additional.hpp"
 #include "chat/converse_blocks.hpp"
+#include "chat/converse_formats.hpp"
 
 namespace tidegate::chat {
 namespace {
@@ -315,9 +316,9 @@ Result<void> read_request_metadata(const Member& metadata, Conversation& out) {
   return {};
 }
 
-// Paths into the model's own answer. Those of our back-ends have none of the fields that AWS
-// documents, and AWS leaves out what is not there; a path that is not one is refused.
-Result<void> check_response_paths(const Member& member) {
+// Paths into the model's own answer, whose values come back in additionalModelResponseFields; AWS
+// leaves out what is not there.
+Result<void> read_response_paths(const Member& member, Conversation& out) {
   TRY(const json::array* paths, member.array());
   if (paths->size() > response_paths_max) {
     return member.violates(
@@ -329,6 +330,7 @@ Result<void> check_response_paths(const Member& member) {
     if (!text.starts_with('/')) {
       return invalid(fmt::format("The value at {} is not a JSON Pointer.", path.path()));
     }
+    out.response_paths.emplace_back(text);
   }
   return {};
 }
@@ -367,14 +369,19 @@ Result<void> read_service_options(const Member& root, Echo& out) {
 
 }  // namespace
 
+Result<json::value> parse_client_json(std::string_view body, json::Arena& arena) {
+  auto document = json::parse(body, arena.storage());
+  if (!document) document.error().origin = Origin::client;
+  return document;
+}
+
 Result<Conversation> parse_converse(std::string_view body, const AdditionalFields& fields) {
   json::Arena arena;
-  auto document = json::parse(body, arena.storage());
-  if (!document) {
-    document.error().origin = Origin::client;
-    return std::unexpected(std::move(document).error());
-  }
-  const Member root(*document);
+  TRY(const json::value document, parse_client_json(body, arena));
+  return read_converse(Member(document), fields);
+}
+
+Result<Conversation> read_converse(const Member& root, const AdditionalFields& fields) {
   TRY_VOID(root.object());
   Conversation out;
   if (const auto member = root.child("system")) TRY_VOID(read_system(*member, out));
@@ -389,7 +396,7 @@ Result<Conversation> parse_converse(std::string_view body, const AdditionalField
     TRY_VOID(read_request_metadata(*member, out));
   }
   if (const auto member = root.child("additionalModelResponseFieldPaths")) {
-    TRY_VOID(check_response_paths(*member));
+    TRY_VOID(read_response_paths(*member, out));
   }
   TRY_VOID(read_service_options(root, out.echo));
   if (const auto member = root.child("additionalModelRequestFields")) {

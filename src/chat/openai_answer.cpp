@@ -10,16 +10,15 @@
 #include "base/limits.hpp"
 #include "chat/converse_blocks.hpp"
 #include "chat/openai.hpp"
+#include "chat/response_paths.hpp"
 
 namespace tidegate::chat {
 namespace {
 
-std::unexpected<Error> broken(ErrorCode code, std::string why, int upstream_status = 0) {
-  return fail(Error{.code = code,
+std::unexpected<Error> broken(std::string why, int upstream_status = 0) {
+  return fail(Error{.code = ErrorCode::model_error,
                     .origin = Origin::backend,
-                    .message = code == ErrorCode::model_stream_error
-                                   ? "The model server failed while it streamed its answer."
-                                   : "The model server's answer could not be understood.",
+                    .message = "The model server's answer could not be understood.",
                     .mend = {},
                     .why = std::move(why),
                     .upstream_status = upstream_status});
@@ -93,7 +92,7 @@ Result<void> read_tool_calls(const json::object& message, std::string_view answe
     const json::object* call = (*calls)[i].if_object();
     const json::object* function = call ? json::find_object(*call, "function") : nullptr;
     const auto name = function ? json::find_string(*function, "name") : std::nullopt;
-    if (!name) return broken(ErrorCode::model_error, "a tool call without a function name");
+    if (!name) return broken("a tool call without a function name");
     ToolUse use{.id = tool_use_id(json::find_string(*call, "id").value_or(""), answer_id,
                                   static_cast<std::int64_t>(i)),
                 .name = std::string(*name),
@@ -113,20 +112,20 @@ Result<void> read_tool_calls(const json::object& message, std::string_view answe
 
 }  // namespace
 
-Result<Completion> parse_openai_answer(std::string_view body) {
+Result<Completion> parse_openai_answer(std::string_view body, std::span<const std::string> paths) {
   json::Arena arena;
   auto document = json::parse(body, arena.storage());
-  if (!document) return broken(ErrorCode::model_error, document.error().message);
+  if (!document) return broken(document.error().message);
   const json::object* answer = document->if_object();
-  if (!answer) return broken(ErrorCode::model_error, "the answer is not a JSON object");
+  if (!answer) return broken("the answer is not a JSON object");
   if (const auto* error = error_in(*answer)) {
-    return broken(ErrorCode::model_error, "an error in an answer of status 200", status_in(*error));
+    return broken("an error in an answer of status 200", status_in(*error));
   }
   const json::array* choices = json::find_array(*answer, "choices");
   const json::object* choice =
       choices && !choices->empty() ? choices->front().if_object() : nullptr;
   const json::object* message = choice ? json::find_object(*choice, "message") : nullptr;
-  if (!message) return broken(ErrorCode::model_error, "the answer has no choices[0].message");
+  if (!message) return broken("the answer has no choices[0].message");
   Completion out;
   if (const auto reasoning = reasoning_of(*message); !reasoning.empty()) {
     out.blocks.emplace_back(Reasoning{std::string(reasoning)});
@@ -142,68 +141,24 @@ Result<Completion> parse_openai_answer(std::string_view body) {
       stop_reason_of(*choice, json::find_string(*choice, "finish_reason").value_or(""),
                      out.blocks.size() > before_tools);
   if (malformed) out.stop_reason = StopReason::malformed_tool_use;
+  if (out.stop_reason == StopReason::stop_sequence) {
+    out.stop_sequence = json::find_string(*choice, "stop_reason").value_or("");
+  }
+  collect(*document, paths, out.additional);
   if (const auto* usage = json::find_object(*answer, "usage")) out.usage = usage_of(*usage);
   return out;
 }
 
 Result<void> OpenAiStreamReader::feed(std::string_view bytes, std::vector<Delta>& out) {
-  while (!bytes.empty()) {
-    const auto end = bytes.find('\n');
-    if (end == std::string_view::npos) {
-      if (buffer_.size() + data_.size() + bytes.size() > limits::sse_event_bytes_max) {
-        return broken(ErrorCode::model_stream_error, "an event is longer than the limit");
-      }
-      buffer_ += bytes;
-      return {};
-    }
-    std::string_view line = bytes.substr(0, end);
-    bytes.remove_prefix(end + 1);
-    if (buffer_.empty()) {
-      TRY_VOID(on_line(line, out));
-      continue;
-    }
-    buffer_ += line;
-    const auto taken = on_line(buffer_, out);
-    buffer_.clear();
-    TRY_VOID(taken);
-  }
-  return {};
+  return events_.feed(bytes, [&](std::string_view data) { return on_event(data, out); });
 }
 
 Result<void> OpenAiStreamReader::finish(std::vector<Delta>& out) {
-  if (!buffer_.empty()) {
-    const std::string last = std::exchange(buffer_, {});
-    TRY_VOID(on_line(last, out));
-  }
-  TRY_VOID(on_line({}, out));
+  TRY_VOID(events_.finish([&](std::string_view data) { return on_event(data, out); }));
   if (stopped_) return {};
-  if (!done_)
-    return broken(ErrorCode::model_stream_error, "the stream ended before the answer did");
+  if (!done_) return broken_stream("the stream ended before the answer did");
   stopped_ = true;
   out.emplace_back(Stop{tool_index_ >= 0 ? StopReason::tool_use : StopReason::end_turn});
-  return {};
-}
-
-// One line of text/event-stream without its line end. llama.cpp says "error: {..}" where others put
-// it into data.
-Result<void> OpenAiStreamReader::on_line(std::string_view line, std::vector<Delta>& out) {
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  if (line.empty()) {
-    if (std::exchange(lines_, 0) == 0) return {};
-    const auto taken = on_event(data_, out);
-    data_.clear();
-    return taken;
-  }
-  const auto colon = line.find(':');
-  const std::string_view field = line.substr(0, colon);
-  if (field != "data" && field != "error") return {};  // comments, event, id, retry
-  std::string_view value = colon == std::string_view::npos ? "" : line.substr(colon + 1);
-  if (value.starts_with(' ')) value.remove_prefix(1);
-  if (data_.size() + value.size() > limits::sse_event_bytes_max) {
-    return broken(ErrorCode::model_stream_error, "an event is longer than the limit");
-  }
-  if (lines_++ > 0) data_ += '\n';
-  data_ += value;
   return {};
 }
 
@@ -218,25 +173,25 @@ Result<void> OpenAiStreamReader::on_event(std::string_view data, std::vector<Del
   parser_.reset(&resource);
   boost::system::error_code failed;
   parser_.write(data.data(), data.size(), failed);
-  if (failed) return broken(ErrorCode::model_stream_error, "an event that is not JSON");
+  if (failed) return broken_stream("an event that is not JSON");
   const json::value value = parser_.release();
   const json::object* chunk = value.if_object();
-  if (!chunk) return broken(ErrorCode::model_stream_error, "an event that is not a JSON object");
+  if (!chunk) return broken_stream("an event that is not a JSON object");
   if (const auto* error = error_in(*chunk)) {
     error_event_ = data;
-    return broken(ErrorCode::model_stream_error, "an error inside the stream", status_in(*error));
+    return broken_stream("an error inside the stream", status_in(*error));
   }
   const json::array* choices = json::find_array(*chunk, "choices");
   if (choices && !choices->empty()) {
     if (const json::object* choice = choices->front().if_object()) {
-      TRY_VOID(on_choice(*choice, json::find_string(*chunk, "id").value_or(""), out));
+      TRY_VOID(on_choice(value, *choice, out));
     }
   }
   if (const auto* usage = json::find_object(*chunk, "usage")) out.emplace_back(usage_of(*usage));
   return {};
 }
 
-Result<void> OpenAiStreamReader::on_choice(const json::object& choice, std::string_view answer_id,
+Result<void> OpenAiStreamReader::on_choice(const json::value& chunk, const json::object& choice,
                                            std::vector<Delta>& out) {
   if (stopped_) return {};
   if (const json::object* delta = json::find_object(choice, "delta")) {
@@ -247,16 +202,21 @@ Result<void> OpenAiStreamReader::on_choice(const json::object& choice, std::stri
       out.emplace_back(TextDelta{std::string(*text)});
     }
     if (const json::array* calls = json::find_array(*delta, "tool_calls")) {
+      const auto answer_id = json::find_string(chunk.get_object(), "id").value_or("");
       for (const json::value& call : *calls) {
-        if (!call.is_object())
-          return broken(ErrorCode::model_stream_error, "a tool call of another type");
+        if (!call.is_object()) return broken_stream("a tool call of another type");
         TRY_VOID(on_tool_call(call.get_object(), answer_id, out));
       }
     }
   }
   if (const auto reason = json::find_string(choice, "finish_reason")) {
     stopped_ = true;
-    out.emplace_back(Stop{stop_reason_of(choice, *reason, tool_index_ >= 0)});
+    Stop stop{stop_reason_of(choice, *reason, tool_index_ >= 0)};
+    if (stop.reason == StopReason::stop_sequence) {
+      stop.sequence = json::find_string(choice, "stop_reason").value_or("");
+    }
+    collect(chunk, paths_, stop.additional);
+    out.emplace_back(std::move(stop));
   }
   return {};
 }
@@ -270,11 +230,11 @@ Result<void> OpenAiStreamReader::on_tool_call(const json::object& call, std::str
   const std::string_view id = json::find_string(call, "id").value_or("");
   const json::object* function = json::find_object(call, "function");
   if (index < tool_index_) {
-    return broken(ErrorCode::model_stream_error, "the stream went back to an earlier tool call");
+    return broken_stream("the stream went back to an earlier tool call");
   }
   if (index > tool_index_ || (!id.empty() && id != tool_id_)) {
     const auto name = function ? json::find_string(*function, "name") : std::nullopt;
-    if (!name) return broken(ErrorCode::model_stream_error, "a tool call without a function name");
+    if (!name) return broken_stream("a tool call without a function name");
     tool_index_ = index;
     tool_id_ = id;
     out.emplace_back(ToolUseStart{tool_use_id(id, answer_id, index), std::string(*name)});

@@ -4,23 +4,12 @@
 
 #include <array>
 #include <iterator>
-#include <utility>
 
+#include "chat/json_list.hpp"
 #include "chat/openai.hpp"
 
 namespace tidegate::chat {
 namespace {
-
-// A JSON list or object in the making: commas between, none before the first.
-class Commas {
- public:
-  void next(std::string& out) {
-    if (!std::exchange(first_, false)) out += ',';
-  }
-
- private:
-  bool first_ = true;
-};
 
 void append_text_part(std::string& out, std::string_view text) {
   out += R"({"type":"text","text":)";
@@ -34,10 +23,6 @@ void append_image_part(std::string& out, const Image& image) {
   out += ";base64,";
   out += image.base64;
   out += R"("}})";
-}
-
-std::string document_text(const Document& document) {
-  return fmt::format("Document \"{}\" ({}):\n{}", document.name, document.format, document.text);
 }
 
 // The messages of the role "tool" carry text only; a result's images go into the user's turn behind
@@ -72,7 +57,7 @@ void append_user_parts(std::string& out, const Message& message) {
     if (const auto* text = std::get_if<Text>(&block)) add(append_text_part, text->text);
     if (const auto* image = std::get_if<Image>(&block)) add(append_image_part, *image);
     if (const auto* document = std::get_if<Document>(&block)) {
-      add(append_text_part, document_text(*document));
+      add(append_text_part, text_of(*document));
     }
     if (const auto* result = std::get_if<ToolResult>(&block)) {
       for (const auto& part : result->content) {
