@@ -15,7 +15,7 @@ import pytest
 from support.deployment import BINARY, FRANKFURT, MILAN, NOVA, SCRIPTED_MODEL, eventually
 
 CAN_MAKE_NAMESPACES = os.geteuid() == 0 and shutil.which("ip") is not None and subprocess.run(
-    ["unshare", "--net", "true"], capture_output=True).returncode == 0
+    ["unshare", "--net", "--mount", "true"], capture_output=True).returncode == 0
 pytestmark = pytest.mark.skipif(not CAN_MAKE_NAMESPACES, reason="making network namespaces needs root and iproute2")
 
 KEY = ("AKIATWOHOSTSTWOHOST1", "two-hosts-secret-that-guards-nothing")
