@@ -148,6 +148,7 @@ json::object AdminApi::status() const {
           {"process", ::getpid()},
           {"workers", region_.workers().size()},
           {"documentsVersion", region_.snapshot()->version},
+          {"applicationProfiles", region_.application_profiles().size()},
           {"catalogDigest", region_.snapshot()->catalog->digest()},
           {"globalProfiles",
            region_.config().global_profiles == gateway::GlobalProfiles::on ? "on" : "off"},

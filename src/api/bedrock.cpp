@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "aws/arn.hpp"
 
 namespace tidegate::api {
 namespace {
-
-constexpr std::size_t page_max = 1000;  // API_ListInferenceProfiles: maxResults 1..1000
 
 std::string_view modality_name(catalog::Modality modality) {
   switch (modality) {
@@ -26,51 +23,6 @@ std::string_view modality_name(catalog::Modality modality) {
       return "EMBEDDING";
   }
   return "TEXT";
-}
-
-// One ARN a destination; a global profile lists the source's model and the Region-less one, as AWS
-// does.
-json::array model_arns(const BedrockView& view, const catalog::Profile& profile,
-                       const catalog::Row& row) {
-  json::array models;
-  if (profile.scope == catalog::Scope::global) {
-    models.push_back(
-        json::object{{"modelArn", aws::foundation_model_arn(view.region.str(), profile.model_id)}});
-    models.push_back(json::object{{"modelArn", aws::foundation_model_arn("", profile.model_id)}});
-    return models;
-  }
-  for (const auto& destination : row.destinations()) {
-    models.push_back(json::object{
-        {"modelArn", aws::foundation_model_arn(destination.region().str(), profile.model_id)}});
-  }
-  return models;
-}
-
-std::string description(const catalog::Profile& profile, const catalog::Row& row) {
-  const auto space = profile.name.find(' ');
-  std::string out =
-      "Routes requests to " + profile.name.substr(space == std::string::npos ? 0 : space + 1);
-  if (profile.scope == catalog::Scope::global)
-    return out + " globally across all supported AWS Regions.";
-  out += " in ";
-  const auto destinations = row.destinations();
-  for (std::size_t i = 0; i < destinations.size(); ++i) {
-    if (i > 0) out += i + 1 == destinations.size() ? " and " : ", ";
-    out += destinations[i].region().str();
-  }
-  return out + ".";
-}
-
-json::object profile_summary(const BedrockView& view, const catalog::Profile& profile,
-                             const catalog::Row& row) {
-  return {{"inferenceProfileName", profile.name},
-          {"description", description(profile, row)},
-          {"inferenceProfileArn",
-           aws::inference_profile_arn(view.region.str(), view.account, profile.id)},
-          {"models", model_arns(view, profile, row)},
-          {"inferenceProfileId", profile.id},
-          {"status", "ACTIVE"},
-          {"type", "SYSTEM_DEFINED"}};
 }
 
 json::object model_details(const BedrockView& view, const catalog::Model& model) {
@@ -91,82 +43,12 @@ json::object model_details(const BedrockView& view, const catalog::Model& model)
           {"modelLifecycle", json::object{{"status", "ACTIVE"}}}};
 }
 
-Result<std::size_t> page_size(const Parameters& query) {
-  const auto found = query.find("maxResults");
-  if (found == query.end()) return page_max;
-  std::size_t value = 0;
-  const auto& text = found->second;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc{} || end != text.data() + text.size() || value < 1 || value > page_max) {
-    return fail(
-        ErrorCode::validation,
-        fmt::format(
-            "1 validation error detected: Value '{}' at 'maxResults' failed to satisfy constraint: "
-            "Member must be between 1 and {}",
-            text, page_max));
-  }
-  return value;
-}
-
 bool passes(const Parameters& query, std::string_view name, auto&& holds) {
   const auto found = query.find(name);
   return found == query.end() || holds(found->second);
 }
 
 }  // namespace
-
-Result<json::object> list_inference_profiles(const BedrockView& view, const Parameters& query) {
-  TRY(const std::size_t limit, page_size(query));
-  if (const auto type = query.find("type");
-      type != query.end() && type->second != "SYSTEM_DEFINED") {
-    if (type->second == "APPLICATION")
-      return json::object{{"inferenceProfileSummaries", json::array{}}};
-    return fail(ErrorCode::validation,
-                fmt::format("1 validation error detected: Value '{}' at 'typeEquals' failed to "
-                            "satisfy constraint: Member "
-                            "must satisfy enum value set: [SYSTEM_DEFINED, APPLICATION]",
-                            type->second));
-  }
-  std::string after;
-  if (const auto token = query.find("nextToken"); token != query.end()) {
-    auto decoded = from_base64url(token->second);
-    if (!decoded || !view.catalog.profile(*decoded)) {
-      return fail(ErrorCode::validation, "The provided nextToken is invalid.");
-    }
-    after = *std::move(decoded);
-  }
-  json::array summaries;
-  json::object out;
-  for (const catalog::Profile* profile : view.catalog.profiles_from(view.region)) {
-    if (!after.empty() && profile->id <= after) continue;
-    if (summaries.size() == limit) {
-      out["nextToken"] = to_base64url(std::string_view(
-          json::find_string(summaries.back().get_object(), "inferenceProfileId").value_or("")));
-      break;
-    }
-    summaries.push_back(profile_summary(view, *profile, *profile->row(view.region)));
-  }
-  out["inferenceProfileSummaries"] = std::move(summaries);
-  return out;
-}
-
-Result<json::object> get_inference_profile(const BedrockView& view, std::string_view identifier) {
-  TRY(const ModelReference reference, parse_model_reference(identifier));
-  const catalog::Profile* profile = view.catalog.profile(reference.id);
-  const catalog::Row* row = profile ? profile->row(view.region) : nullptr;
-  const bool elsewhere =
-      reference.kind == ModelReference::Kind::inference_profile_arn &&
-      (reference.region != view.region.str() || reference.account != view.account);
-  if (!row || elsewhere || reference.kind == ModelReference::Kind::foundation_model_arn) {
-    return fail(ErrorCode::resource_not_found,
-                "The provided inference profile identifier could not be found.",
-                profile && !row
-                    ? fmt::format("{} has no row for the source {}; list the profiles that it has.",
-                                  profile->id, view.region.str())
-                    : "");
-  }
-  return profile_summary(view, *profile, *row);
-}
 
 Result<json::object> list_foundation_models(const BedrockView& view, const Parameters& query) {
   json::array summaries;
@@ -200,6 +82,26 @@ Result<json::object> get_foundation_model(const BedrockView& view, std::string_v
                 "Could not resolve the foundation model from the provided model identifier.");
   }
   return json::object{{"modelDetails", model_details(view, *model)}};
+}
+
+Result<json::object> get_foundation_model_availability(const BedrockView& view,
+                                                       std::string_view model_id, Usable usable) {
+  const catalog::Model* model = view.catalog.model(model_id);
+  if (!model) {
+    return fail(ErrorCode::resource_not_found,
+                "Could not resolve the foundation model from the provided model identifier.");
+  }
+  const bool in_region =
+      view.runs_here(model_id) ||
+      std::ranges::any_of(view.catalog.profiles_from(view.region),
+                          [&](const auto* profile) { return profile->model_id == model_id; });
+  // There is no agreement to sign and nothing to subscribe to: those two are always there.
+  return json::object{
+      {"modelId", model->id},
+      {"agreementAvailability", json::object{{"status", "AVAILABLE"}}},
+      {"authorizationStatus", usable == Usable::yes ? "AUTHORIZED" : "NOT_AUTHORIZED"},
+      {"entitlementAvailability", "AVAILABLE"},
+      {"regionAvailability", in_region ? "AVAILABLE" : "NOT_AVAILABLE"}};
 }
 
 Result<ModelReference> parse_model_reference(std::string_view text) {

@@ -1,6 +1,6 @@
-// Amazon Bedrock's control plane, the part that reads: inference profiles and foundation models, as
-// one caller in one Region sees them. Pure functions from the catalogue to JSON.
-// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html
+// Amazon Bedrock's control plane as one caller in one Region sees it: foundation models, and how a
+// model is named. Pure functions from the catalogue to JSON.
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html
 #pragma once
 
 #include <functional>
@@ -21,12 +21,14 @@ struct BedrockView {
   std::function<bool(std::string_view model_id)> runs_here;
 };
 
-// Errors: validation, invalid_next_token-like validation.
-Result<json::object> list_inference_profiles(const BedrockView& view, const Parameters& query);
-// `identifier` is an id or an ARN. Errors: resource_not_found, validation.
-Result<json::object> get_inference_profile(const BedrockView& view, std::string_view identifier);
+// Errors: validation, resource_not_found.
 Result<json::object> list_foundation_models(const BedrockView& view, const Parameters& query);
 Result<json::object> get_foundation_model(const BedrockView& view, std::string_view identifier);
+
+// Does this deployment let the caller use the model from here, directly or by a profile?
+enum class Usable : std::uint8_t { no, yes };
+Result<json::object> get_foundation_model_availability(const BedrockView& view,
+                                                       std::string_view model_id, Usable usable);
 
 // What a caller wrote where a model is named: an id, or the ARN of a foundation model or inference
 // profile.

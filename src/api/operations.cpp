@@ -15,8 +15,14 @@ OperationId offered(std::string_view name) {
       {"ConverseStream", OperationId::converse_stream},
       {"ListInferenceProfiles", OperationId::list_inference_profiles},
       {"GetInferenceProfile", OperationId::get_inference_profile},
+      {"CreateInferenceProfile", OperationId::create_inference_profile},
+      {"DeleteInferenceProfile", OperationId::delete_inference_profile},
+      {"ListTagsForResource", OperationId::list_tags_for_resource},
+      {"TagResource", OperationId::tag_resource},
+      {"UntagResource", OperationId::untag_resource},
       {"ListFoundationModels", OperationId::list_foundation_models},
       {"GetFoundationModel", OperationId::get_foundation_model},
+      {"GetFoundationModelAvailability", OperationId::get_foundation_model_availability},
       {"LookupEvents", OperationId::lookup_events},
       {"GetCallerIdentity", OperationId::get_caller_identity}};
   const auto found = ids.find(name);
@@ -136,10 +142,22 @@ std::string_view Operation::iam_action() const {
       return "bedrock:ListInferenceProfiles";
     case OperationId::get_inference_profile:
       return "bedrock:GetInferenceProfile";
+    case OperationId::create_inference_profile:
+      return "bedrock:CreateInferenceProfile";
+    case OperationId::delete_inference_profile:
+      return "bedrock:DeleteInferenceProfile";
+    case OperationId::list_tags_for_resource:
+      return "bedrock:ListTagsForResource";
+    case OperationId::tag_resource:
+      return "bedrock:TagResource";
+    case OperationId::untag_resource:
+      return "bedrock:UntagResource";
     case OperationId::list_foundation_models:
       return "bedrock:ListFoundationModels";
     case OperationId::get_foundation_model:
       return "bedrock:GetFoundationModel";
+    case OperationId::get_foundation_model_availability:
+      return "bedrock:GetFoundationModelAvailability";
     case OperationId::lookup_events:
       return "cloudtrail:LookupEvents";
     case OperationId::get_caller_identity:
@@ -148,6 +166,18 @@ std::string_view Operation::iam_action() const {
       return "";
   }
   return "";
+}
+
+bool Operation::read_only() const {
+  switch (id) {
+    case OperationId::create_inference_profile:
+    case OperationId::delete_inference_profile:
+    case OperationId::tag_resource:
+    case OperationId::untag_resource:
+      return false;
+    default:
+      return !is_invocation();
+  }
 }
 
 Result<HeadMatch> match_head(const http::RequestHead& head) {

@@ -20,8 +20,14 @@ enum class OperationId : std::uint8_t {
   converse_stream,
   list_inference_profiles,
   get_inference_profile,
+  create_inference_profile,
+  delete_inference_profile,
+  list_tags_for_resource,
+  tag_resource,
+  untag_resource,
   list_foundation_models,
   get_foundation_model,
+  get_foundation_model_availability,
   lookup_events,
   get_caller_identity,
   not_offered,
@@ -40,7 +46,7 @@ struct Operation {
   bool is_invocation() const {
     return id == OperationId::converse || id == OperationId::converse_stream;
   }
-  bool read_only() const { return !is_invocation(); }
+  bool read_only() const;
 };
 
 struct Match {

@@ -20,6 +20,7 @@
 #include "net/worker_thread.hpp"
 #include "store/file_disk.hpp"
 #include "store/sqlite_documents.hpp"
+#include "store/sqlite_profiles.hpp"
 #include "store/storage_thread.hpp"
 
 namespace tidegate::cli {
@@ -141,6 +142,7 @@ class RealServer final : public Server {
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<store::StorageThread> storage_;
   std::unique_ptr<gateway::DocumentStore> documents_;
+  std::unique_ptr<gateway::ApplicationProfileStore> profiles_;
   std::unique_ptr<BackgroundThread> background_;
   std::unique_ptr<gateway::Region> region_;
   std::vector<std::unique_ptr<net::WorkerThread>> threads_;
@@ -177,9 +179,11 @@ Result<void> RealServer::open_stores() {
                               .segment_bytes_max = limits::segment_bytes_max}));
   storage_ = std::make_unique<store::StorageThread>(*log_);
   TRY(documents_, store::SqliteDocuments::open(config_.state_dir + "/documents.sqlite"));
+  TRY(profiles_, store::SqliteProfiles::open(config_.state_dir + "/documents.sqlite"));
   background_ = std::make_unique<BackgroundThread>();
-  TRY(region_, gateway::Region::create(config_, catalog::Catalog::built_in(),
-                                       {clock_, *log_, *background_, *documents_}, rng_.next()));
+  TRY(region_,
+      gateway::Region::create(config_, catalog::Catalog::built_in(),
+                              {clock_, *log_, *background_, *documents_, *profiles_}, rng_.next()));
   return {};
 }
 

@@ -46,15 +46,18 @@ std::shared_ptr<const std::vector<policy::Check>> Pipeline::check(
     permits_version_ = snapshot.version;
   }
   std::string key = fmt::format("{}\n{}\n{}\n{}", principal.arn, operation.iam_action(),
-                                target.row->hash(), target.model_id);
+                                target.row->hash(), target.model_id) +
+                    "\n" + target.application_profile_arn;
   auto& cached = permits_[std::move(key)];
   if (!cached) {
-    cached = std::make_shared<const std::vector<policy::Check>>(policy::check_invoke(
-        snapshot.policies_of(principal), {.action = std::string(operation.iam_action()),
-                                          .account = principal.account,
-                                          .model_id = target.model_id,
-                                          .profile = target.profile,
-                                          .row = target.row}));
+    cached = std::make_shared<const std::vector<policy::Check>>(
+        policy::check_invoke(snapshot.policies_of(principal),
+                             {.action = std::string(operation.iam_action()),
+                              .account = principal.account,
+                              .model_id = target.model_id,
+                              .profile = target.profile,
+                              .row = target.row,
+                              .application_profile_arn = target.application_profile_arn}));
   }
   return cached;
 }
@@ -68,31 +71,22 @@ Result<Permit> Pipeline::authorize(Trail& trail) {
   return Permit(trail.checks);
 }
 
-// Control operations: one check, on the resource they name.
-Result<Permit> Pipeline::authorize_control(Trail& trail) {
-  const api::Operation& operation = trail.call->operation();
+// Control operations: all that one does must be allowed, each on its resource.
+Result<void> Pipeline::authorize_control(Trail& trail, const std::vector<ControlCheck>& wanted) {
   const identity::PrincipalRecord& principal = trail.principal->record();
-  const std::string& source = region_.config().region.str();
-  if (operation.id == api::OperationId::get_caller_identity) {  // AWS needs no permission for it
-    return Permit(std::make_shared<const std::vector<policy::Check>>());
+  const auto policies = trail.snapshot->policies_of(principal);
+  std::vector<policy::Check> checks;
+  for (const ControlCheck& one : wanted) {
+    policy::Request request{std::string(one.action), one.resource, region_.config().region.str(),
+                            std::nullopt};
+    policy::Decision decision = policy::evaluate(policies, request);
+    checks.push_back({std::move(request), std::move(decision)});
   }
-  std::string resource = "*";
-  if (const auto& parameters = trail.call->match.path_parameters; !parameters.empty()) {
-    const std::string& named = parameters.begin()->second;
-    resource = named.starts_with("arn:") ? named
-               : operation.id == api::OperationId::get_inference_profile
-                   ? aws::inference_profile_arn(source, principal.account, named)
-                   : aws::foundation_model_arn(source, named);
-  }
-  policy::Request request{std::string(operation.iam_action()), std::move(resource), source,
-                          std::nullopt};
-  policy::Decision decision = policy::evaluate(trail.snapshot->policies_of(principal), request);
-  auto checks = std::make_shared<const std::vector<policy::Check>>(
-      std::vector<policy::Check>{{std::move(request), std::move(decision)}});
-  trail.checks = checks;
-  if (!checks->front().decision.allowed())
-    return fail(policy::access_denied(principal.arn, *checks));
-  return Permit(std::move(checks));
+  trail.checks = std::make_shared<const std::vector<policy::Check>>(std::move(checks));
+  const auto denied = denied_among(*trail.checks);
+  if (!denied.empty()) return fail(policy::access_denied(principal.arn, denied));
+  trail.permit = Permit(trail.checks);
+  return {};
 }
 
 }  // namespace tidegate::gateway

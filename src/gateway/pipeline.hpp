@@ -19,6 +19,15 @@ struct Answer {
   std::string bytes;
 };
 
+Answer json_answer(const json::object& body, int status = 200,
+                   std::string_view content_type = "application/json");
+
+// What a control operation must be allowed to do.
+struct ControlCheck {
+  std::string_view action;  // "bedrock:TagResource"
+  std::string resource;     // an ARN, or "*"
+};
+
 // No Region of the row has room: 503, with a hint when to come back.
 Error capacity_error();
 
@@ -48,7 +57,17 @@ class Pipeline final : public http::Handler {
   Task<Result<void>> record(const http::Exchange& exchange, Trail& trail,
                             const Result<Answer>& outcome);
   Task<Result<Answer>> control(http::Exchange& exchange, Trail& trail);  // control.cpp
-  Result<Permit> authorize_control(Trail& trail);
+  Task<Result<Answer>> answer_control(Trail& trail, const api::Parameters& query);
+  Result<void> authorize_control(Trail& trail, const std::vector<ControlCheck>& wanted);
+  Result<Answer> get_profile(Trail& trail, const api::BedrockView& view);
+  Result<Answer> get_model(Trail& trail, const api::BedrockView& view);
+  Result<Answer> get_availability(Trail& trail, const api::BedrockView& view);
+  Task<Result<Answer>> lookup_events(Trail& trail);
+  Task<Result<Answer>> create_profile(Trail& trail,
+                                      const api::BedrockView& view);  // profile_operations.cpp
+  Task<Result<Answer>> delete_profile(Trail& trail, const api::BedrockView& view);
+  Task<Result<Answer>> change_tags(Trail& trail, const api::BedrockView& view);
+  Result<Answer> list_tags(Trail& trail, const api::BedrockView& view);
   Task<bool> serve_operations(http::Exchange& exchange);  // /health, /metrics
 
   Task<model::Attempt> execute_here(http::Exchange& exchange, Trail& trail, http::Headers headers);

@@ -12,6 +12,7 @@ Region::Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> cata
       epoch_(epoch),
       models_(std::make_shared<model::ModelMap>(config_.backends, config_.models)),
       telemetry_(config_.region.str()),
+      application_profiles_(ports_.profiles),
       admission_(catalog_, config_.region,
                  std::make_shared<peer::ReplayTable>(limits::replay_entries),
                  config_.global_profiles == GlobalProfiles::on) {
@@ -24,6 +25,7 @@ Result<std::unique_ptr<Region>> Region::create(RegionConfig config,
   std::unique_ptr<Region> region(new Region(std::move(config), std::move(catalog), ports, epoch));
   TRY(const Documents documents, ports.documents.load());
   TRY(region->snapshot_, Snapshot::build(region->catalog_, documents, region->config_));
+  TRY_VOID(region->application_profiles_.load());
   return region;
 }
 

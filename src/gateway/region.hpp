@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audit/log.hpp"
+#include "gateway/application_profiles.hpp"
 #include "gateway/background.hpp"
 #include "gateway/region_config.hpp"
 #include "gateway/snapshot.hpp"
@@ -28,6 +29,7 @@ struct RegionPorts {
   audit::Log& log;
   Background& background;
   DocumentStore& documents;
+  ApplicationProfileStore& profiles;
 };
 
 // Requests sent to one peer and not ended, and requests of that peer running here.
@@ -49,6 +51,7 @@ class Region {
   Background& background() { return ports_.background; }
   Telemetry& telemetry() { return telemetry_; }
   Strangers& strangers() { return strangers_; }
+  ApplicationProfileTable& application_profiles() { return application_profiles_; }
   const model::ModelMap& models() const { return *models_; }
   std::shared_ptr<const model::ModelMap> models_ptr() const { return models_; }
   const peer::Admission& admission() const { return admission_; }
@@ -91,6 +94,7 @@ class Region {
   std::shared_ptr<const model::ModelMap> models_;
   Telemetry telemetry_;
   Strangers strangers_;
+  ApplicationProfileTable application_profiles_;
   peer::Admission admission_;
   std::map<catalog::RegionId, PeerCounters> counters_;
   mutable std::mutex snapshot_mutex_;

@@ -1,5 +1,6 @@
-// Stage 3, resolve: which Regions. A profile id, its ARN, or a bare model id becomes a row; from
-// here on nothing can name another Region. The words are AWS's, because clients match on them.
+// Stage 3, resolve: which Regions. A profile id, its ARN, an application profile or a bare model id
+// becomes a row; from here on nothing can name another Region. The words are AWS's, because clients
+// match on them.
 #include <fmt/format.h>
 
 #include "aws/arn.hpp"
@@ -26,6 +27,61 @@ std::string usable_profiles(const catalog::Catalog& catalog, const catalog::Regi
   return out;
 }
 
+Result<Target> profile_target(const catalog::Profile& profile, const catalog::RegionId& source,
+                              std::string_view account, const catalog::Catalog& catalog) {
+  const catalog::Row* row = profile.row(source);
+  if (!row) {
+    const std::string others = usable_profiles(catalog, source, profile.model_id);
+    return invalid(fmt::format(
+        "{} has no row for the source {}; {}", profile.id, source.str(),
+        others.empty() ? "call an endpoint of one of its sources." : "use " + others + "."));
+  }
+  return Target{.profile = &profile,
+                .row = row,
+                .model_id = profile.model_id,
+                .profile_arn = aws::inference_profile_arn(source.str(), account, profile.id),
+                .application_profile_arn = {}};
+}
+
+// By itself a model runs in the source Region only, if at all.
+Result<Target> model_target(const std::string& model_id, const catalog::RegionId& source,
+                            const Snapshot& snapshot) {
+  const auto in_region = snapshot.in_region_rows.find(model_id);
+  if (in_region != snapshot.in_region_rows.end()) {
+    return Target{.profile = nullptr,
+                  .row = &in_region->second,
+                  .model_id = model_id,
+                  .profile_arn = {},
+                  .application_profile_arn = {}};
+  }
+  const std::string profiles = usable_profiles(*snapshot.catalog, source, model_id);
+  return fail(ErrorCode::on_demand_not_supported,
+              fmt::format("Invocation of model ID {} with on-demand throughput isn\u2019t "
+                          "supported. Retry your request with "
+                          "the ID or ARN of an inference profile that contains this model.",
+                          model_id),
+              profiles.empty()
+                  ? fmt::format("No profile of this model can be called from {}.", source.str())
+                  : fmt::format("Use: {}.", profiles));
+}
+
+// What the profile copies, under the profile's own name. A catalogue may have lost it since.
+Result<Target> application_target(const api::ApplicationProfile& application,
+                                  const catalog::RegionId& source, const Snapshot& snapshot) {
+  Result<Target> target = [&]() -> Result<Target> {
+    if (application.profile_id.empty()) return model_target(application.model_id, source, snapshot);
+    const catalog::Profile* base = snapshot.catalog->profile(application.profile_id);
+    if (base) return profile_target(*base, source, application.account, *snapshot.catalog);
+    return invalid(
+        fmt::format("It copies {}, which this Region no longer has.", application.profile_id));
+  }();
+  if (target) {
+    target->application_profile_arn =
+        api::application_profile_arn(source.str(), application.account, application.id);
+  }
+  return target;
+}
+
 }  // namespace
 
 Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_view account,
@@ -37,42 +93,29 @@ Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_v
     return invalid(
         fmt::format("The ARN is of {}; this endpoint is {}.", reference.region, source.str()));
   }
-  if (reference.kind == Kind::application_profile_arn) {
-    return invalid(
-        "Application inference profiles are not offered yet; name the system-defined profile.");
-  }
-  if (reference.kind == Kind::inference_profile_arn && reference.account != account) {
+  const bool of_account = reference.kind == Kind::inference_profile_arn ||
+                          reference.kind == Kind::application_profile_arn;
+  if (of_account && reference.account != account) {
     return invalid("The ARN is of another account.");
   }
-  if (const catalog::Profile* profile = snapshot.catalog->profile(reference.id);
-      profile && reference.kind != Kind::foundation_model_arn) {
-    const catalog::Row* row = profile->row(source);
-    if (!row) {
-      const std::string others = usable_profiles(*snapshot.catalog, source, profile->model_id);
-      return invalid(fmt::format(
-          "{} has no row for the source {}; {}", profile->id, source.str(),
-          others.empty() ? "call an endpoint of one of its sources." : "use " + others + "."));
+  if (reference.kind != Kind::foundation_model_arn &&
+      reference.kind != Kind::application_profile_arn) {
+    if (const catalog::Profile* profile = snapshot.catalog->profile(reference.id)) {
+      return profile_target(*profile, source, account, *snapshot.catalog);
     }
-    return Target{profile, row, profile->model_id,
-                  aws::inference_profile_arn(source.str(), account, profile->id)};
   }
-  const catalog::Model* model = snapshot.catalog->model(reference.id);
-  const auto in_region = snapshot.in_region_rows.find(reference.id);
-  if (in_region != snapshot.in_region_rows.end() && reference.kind != Kind::inference_profile_arn) {
-    return Target{nullptr, &in_region->second, reference.id, ""};
+  const bool names_model =
+      reference.kind == Kind::id || reference.kind == Kind::foundation_model_arn;
+  const bool known =
+      snapshot.in_region_rows.contains(reference.id) || snapshot.catalog->model(reference.id);
+  if (names_model && known) return model_target(reference.id, source, snapshot);
+  // AWS wants the ARN of an application profile here; its id alone names it as well.
+  if (reference.kind == Kind::id || reference.kind == Kind::application_profile_arn) {
+    if (const auto profile = region_.application_profiles().find(account, reference.id)) {
+      return application_target(*profile, source, snapshot);
+    }
   }
-  if (!model || reference.kind == Kind::inference_profile_arn) {
-    return invalid("List the identifiers that this Region knows with ListInferenceProfiles.");
-  }
-  const std::string profiles = usable_profiles(*snapshot.catalog, source, model->id);
-  return fail(ErrorCode::on_demand_not_supported,
-              fmt::format("Invocation of model ID {} with on-demand throughput isn\u2019t "
-                          "supported. Retry your request with "
-                          "the ID or ARN of an inference profile that contains this model.",
-                          model->id),
-              profiles.empty()
-                  ? fmt::format("No profile of this model can be called from {}.", source.str())
-                  : fmt::format("Use: {}.", profiles));
+  return invalid("List the identifiers that this Region knows with ListInferenceProfiles.");
 }
 
 }  // namespace tidegate::gateway

@@ -140,9 +140,9 @@ TestDeployment::TestDeployment(Options options) {
                                 .port = 1,
                                 .trust_bundle = {}});
     }
-    made->region =
-        *Region::create(config, catalog::Catalog::built_in(),
-                        {loop.clock(), *made->log, made->background, made->documents}, seed);
+    made->region = *Region::create(
+        config, catalog::Catalog::built_in(),
+        {loop.clock(), *made->log, made->background, made->documents, made->profiles}, seed);
     ScriptedModel* model = made->model.get();
     for (int i = 0; i < options.workers; ++i) {
       TestRegion::Part part;

@@ -34,6 +34,29 @@ class MemoryDocuments final : public DocumentStore {
   Documents documents_;
 };
 
+class MemoryProfiles final : public ApplicationProfileStore {
+ public:
+  Result<std::vector<api::ApplicationProfile>> load_profiles() override {
+    std::vector<api::ApplicationProfile> out;
+    for (const auto& [key, profile] : profiles_) out.push_back(profile);
+    return out;
+  }
+  Result<void> save_profile(const api::ApplicationProfile& profile) override {
+    if (broken) return fail(ErrorCode::store_unavailable, "no disk");
+    profiles_.insert_or_assign({profile.account, profile.id}, profile);
+    return {};
+  }
+  Result<void> remove_profile(std::string_view account, std::string_view id) override {
+    if (broken) return fail(ErrorCode::store_unavailable, "no disk");
+    profiles_.erase({std::string(account), std::string(id)});
+    return {};
+  }
+  bool broken = false;
+
+ private:
+  std::map<std::pair<std::string, std::string>, api::ApplicationProfile> profiles_;
+};
+
 // An OpenAI-compatible model server whose answers take `think` and stream a word every `pace`.
 class ScriptedModel final : public http::Handler {
  public:
@@ -87,6 +110,7 @@ struct TestRegion {
   std::shared_ptr<audit::MemoryFiles> files;  // survives a restart
   std::unique_ptr<audit::Log> log;
   MemoryDocuments documents;
+  MemoryProfiles profiles;
   InlineBackground background;
   std::unique_ptr<ScriptedModel> model;
   std::unique_ptr<Region> region;

@@ -52,6 +52,7 @@ struct Target {
   const catalog::Row* row = nullptr;
   std::string model_id;
   std::string profile_arn;
+  std::string application_profile_arn;  // empty: named directly
 };
 
 // authorize(): may they, and every check behind it. Only authorize() makes one; admit() takes
@@ -101,6 +102,7 @@ struct Trail {
   std::vector<audit::AttemptRecord> attempt_records;
   std::shared_ptr<const std::vector<policy::Check>> checks;  // also of a refusal
   json::object request_parameters;                           // of control operations
+  std::string application_profile_arn;  // that a control operation made, read or changed
   Duration queued{0};
   bool opened = false;  // an opened entry was written
   std::string event_id;

@@ -17,7 +17,7 @@ constexpr std::string_view unspecified = "unspecified";
 
 // "the model in eu-west-1"
 std::string subject(const Request& request) {
-  if (request.resource.contains(":inference-profile/")) return "the profile itself";
+  if (request.resource.contains("inference-profile/")) return "the profile itself";
   if (!request.resource.contains(":foundation-model/")) {
     return request.resource == "*" ? request.action : request.resource;
   }
@@ -76,15 +76,19 @@ std::vector<Check> check_invoke(const std::vector<const PolicyDocument*>& polici
     checks.push_back({std::move(request), std::move(decision)});
   };
 
-  if (question.profile) {
+  // Of a call through an application profile, that is the profile; the one it copies was checked
+  // when it was made.
+  if (!question.application_profile_arn.empty()) {
+    profile_arn = question.application_profile_arn;
+  } else if (question.profile) {
     profile_arn = aws::inference_profile_arn(source, question.account, question.profile->id);
-    add(*profile_arn, source);
   }
+  if (profile_arn) add(*profile_arn, source);
   add(aws::foundation_model_arn(source, question.model_id), source);
   if (!question.profile) return checks;
 
   if (question.profile->scope == catalog::Scope::global) {
-    add(aws::Arn{aws::partition_of(source), "bedrock", "", "",
+    add(aws::Arn{std::string(aws::partition_of(source)), "bedrock", "", "",
                  "foundation-model/" + question.model_id}
             .str(),
         unspecified);

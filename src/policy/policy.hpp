@@ -86,6 +86,7 @@ struct InvokeQuestion {
   std::string model_id;             // the foundation model
   const catalog::Profile* profile;  // nullptr: a bare model id
   const catalog::Row* row;          // the candidate Regions
+  std::string application_profile_arn = {};  // named instead of the profile or model
 };
 std::vector<Check> check_invoke(const std::vector<const PolicyDocument*>& policies,
                                 const InvokeQuestion& question);

@@ -23,6 +23,12 @@ Result<void> execute(sqlite3* database, const std::string& sql) {
   return {};
 }
 
+Result<std::int64_t> query_number(sqlite3* database, std::string_view sql) {
+  TRY(Statement statement, Statement::prepare(database, sql));
+  TRY(const bool row, statement.step());
+  return row ? statement.number(0) : 0;
+}
+
 Result<Statement> Statement::prepare(sqlite3* database, std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()), &statement, nullptr) !=

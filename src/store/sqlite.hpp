@@ -42,6 +42,9 @@ class Statement {
   int bind_error_ = 0;
 };
 
+// The first column of the first row; 0 without one.
+Result<std::int64_t> query_number(sqlite3* database, std::string_view sql);
+
 class Transaction {
  public:
   // Takes the write lock at once, so that it cannot fail half way for want of it.

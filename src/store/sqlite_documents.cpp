@@ -1,60 +1,11 @@
 #include "store/sqlite_documents.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <iterator>
-#include <system_error>
 
 #include "store/sqlite.hpp"
 
 namespace tidegate::store {
 namespace {
-
-// user_version counts the steps that a file has seen. Steps are only ever added.
-constexpr const char* migrations[] = {
-    R"(
-    CREATE TABLE version (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL) STRICT;
-    INSERT INTO version VALUES (1, 0);
-    CREATE TABLE policies (name TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE principals (
-      arn TEXT PRIMARY KEY, account TEXT NOT NULL, user_id TEXT NOT NULL,
-      global_grant INTEGER NOT NULL CHECK (global_grant IN (0, 1))) STRICT, WITHOUT ROWID;
-    CREATE TABLE principal_policies (
-      arn TEXT NOT NULL REFERENCES principals (arn), position INTEGER NOT NULL,
-      policy TEXT NOT NULL REFERENCES policies (name) DEFERRABLE INITIALLY DEFERRED,
-      PRIMARY KEY (arn, position)) STRICT, WITHOUT ROWID;
-    CREATE TABLE access_keys (
-      key_id TEXT PRIMARY KEY, secret TEXT NOT NULL,
-      principal_arn TEXT NOT NULL REFERENCES principals (arn) DEFERRABLE INITIALLY DEFERRED,
-      active INTEGER NOT NULL CHECK (active IN (0, 1))) STRICT, WITHOUT ROWID;
-    )",
-};
-constexpr std::int64_t schema_version = std::size(migrations);
-
-Result<std::int64_t> query_number(sqlite3* database, std::string_view sql) {
-  TRY(Statement statement, Statement::prepare(database, sql));
-  TRY(const bool row, statement.step());
-  return row ? statement.number(0) : 0;
-}
-
-Result<void> migrate(sqlite3* database) {
-  TRY(Transaction transaction, Transaction::begin(database));
-  TRY(const std::int64_t version, query_number(database, "PRAGMA user_version"));
-  if (version > schema_version) {
-    return fail(ErrorCode::store_unavailable,
-                fmt::format("The document store has schema {}, this program knows up to {}.",
-                            version, schema_version),
-                "Run the newer version of tidegate that wrote it.");
-  }
-  for (std::int64_t step = version; step < schema_version; ++step) {
-    TRY_VOID(execute(database, migrations[step]));
-  }
-  TRY_VOID(execute(database, fmt::format("PRAGMA user_version = {}", schema_version)));
-  return transaction.commit();
-}
 
 Result<void> write_policies(sqlite3* database, const std::vector<gateway::PolicyText>& policies) {
   TRY(Statement upsert, Statement::prepare(database,
@@ -180,54 +131,26 @@ Result<gateway::Documents> read_all(sqlite3* database) {
 }  // namespace
 
 Result<std::unique_ptr<SqliteDocuments>> SqliteDocuments::open(const std::string& path) {
-  // Made by us and not by SQLite, whose mode would be the umask's; its -wal and -shm files take the
-  // mode of this one.
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) {
-    return fail(ErrorCode::store_unavailable,
-                fmt::format("The document store {} cannot be opened: {}.", path,
-                            std::generic_category().message(errno)));
-  }
-  ::close(file);
-  sqlite3* database = nullptr;
-  const int opened = sqlite3_open_v2(path.c_str(), &database,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
-  std::unique_ptr<SqliteDocuments> store(new SqliteDocuments(database));
-  if (opened != SQLITE_OK) return sqlite_failed(database, "open " + path);
-  TRY_VOID(store->prepare());
-  return store;
-}
-
-Result<void> SqliteDocuments::prepare() {
-  constexpr int busy_ms_max = 5'000;
-  sqlite3_extended_result_codes(database_, 1);
-  sqlite3_busy_timeout(database_, busy_ms_max);
-  TRY_VOID(execute(database_,
-                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-                   "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF"));
-  return migrate(database_);
-}
-
-SqliteDocuments::~SqliteDocuments() {
-  sqlite3_close(database_);
+  TRY(Database database, open_database(path));
+  return std::unique_ptr<SqliteDocuments>(new SqliteDocuments(std::move(database)));
 }
 
 Result<gateway::Documents> SqliteDocuments::load() {
   std::scoped_lock lock(mutex_);
   // A transaction, so that all tables are of one version. It only reads; leaving it rolls back.
-  TRY(const Transaction transaction, Transaction::begin(database_));
-  return read_all(database_);
+  TRY(const Transaction transaction, Transaction::begin(database_.get()));
+  return read_all(database_.get());
 }
 
 Result<gateway::Documents> SqliteDocuments::apply(const gateway::Documents& changes) {
   std::scoped_lock lock(mutex_);
-  TRY(Transaction transaction, Transaction::begin(database_));
-  TRY_VOID(write_policies(database_, changes.policies));
-  TRY_VOID(write_principals(database_, changes.principals));
-  TRY_VOID(write_keys(database_, changes.keys));
-  TRY_VOID(check_references(database_));
-  TRY_VOID(execute(database_, "UPDATE version SET number = number + 1"));
-  TRY(gateway::Documents all, read_all(database_));
+  TRY(Transaction transaction, Transaction::begin(database_.get()));
+  TRY_VOID(write_policies(database_.get(), changes.policies));
+  TRY_VOID(write_principals(database_.get(), changes.principals));
+  TRY_VOID(write_keys(database_.get(), changes.keys));
+  TRY_VOID(check_references(database_.get()));
+  TRY_VOID(execute(database_.get(), "UPDATE version SET number = number + 1"));
+  TRY(gateway::Documents all, read_all(database_.get()));
   TRY_VOID(transaction.commit());
   return all;
 }

@@ -7,19 +7,14 @@
 #include <string>
 
 #include "gateway/documents.hpp"
-
-struct sqlite3;
+#include "store/database.hpp"
 
 namespace tidegate::store {
 
 class SqliteDocuments final : public gateway::DocumentStore {
  public:
-  // Makes the file, or brings an older schema up to date. Errors: store_unavailable; one that a
-  // newer version of tidegate wrote is not touched.
+  // Errors: those of open_database().
   static Result<std::unique_ptr<SqliteDocuments>> open(const std::string& path);
-  ~SqliteDocuments() override;
-  SqliteDocuments(const SqliteDocuments&) = delete;
-  SqliteDocuments& operator=(const SqliteDocuments&) = delete;
 
   Result<gateway::Documents> load() override;
   // All or nothing. Errors: configuration (a key of a principal that does not exist, a principal
@@ -27,11 +22,10 @@ class SqliteDocuments final : public gateway::DocumentStore {
   Result<gateway::Documents> apply(const gateway::Documents& changes) override;
 
  private:
-  explicit SqliteDocuments(sqlite3* database) : database_(database) {}
-  Result<void> prepare();
+  explicit SqliteDocuments(Database database) : database_(std::move(database)) {}
 
   std::mutex mutex_;
-  sqlite3* database_;
+  Database database_;
 };
 
 }  // namespace tidegate::store
