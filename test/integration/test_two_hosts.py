@@ -45,7 +45,6 @@ class Host:
         self.name = f"tidegate-{os.getpid()}-{region}"
         self.processes: list[subprocess.Popen] = []
         subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.run("ip", "link", "set", "lo", "up")
 
     def run(self, *command: str) -> str:
         done = subprocess.run(["ip", "netns", "exec", self.name, *command], cwd=self.folder, capture_output=True,
@@ -105,9 +104,11 @@ keys: [{{id: {KEY[0]}, secret: {KEY[1]}, principal: "arn:aws:iam::111122223333:u
                               text=True, timeout=10)
         return done.stdout.strip() == "200"
 
-    def end(self) -> None:
+    def signal(self, number: int) -> None:
         for process in self.processes:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
+
+    def end(self) -> None:
         for process in self.processes:
             try:
                 process.wait(40)
@@ -118,9 +119,12 @@ keys: [{{id: {KEY[0]}, secret: {KEY[1]}, principal: "arn:aws:iam::111122223333:u
 
 @pytest.fixture
 def hosts(tmp_path):
-    milan = Host(MILAN, "10.77.0.1", tmp_path)
-    frankfurt = Host(FRANKFURT, "10.77.0.2", tmp_path)
+    made: list[Host] = []
     try:
+        for region, address in ((MILAN, "10.77.0.1"), (FRANKFURT, "10.77.0.2")):
+            made.append(Host(region, address, tmp_path))
+            made[-1].run("ip", "link", "set", "lo", "up")
+        milan, frankfurt = made
         ends = [f"tg{os.getpid() % 100000}m", f"tg{os.getpid() % 100000}f"]
         subprocess.run(["ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1]], check=True)
         for host, end in zip((milan, frankfurt), ends):
@@ -130,8 +134,10 @@ def hosts(tmp_path):
             host.make_certificates()
         yield milan, frankfurt
     finally:
-        milan.end()
-        frankfurt.end()
+        for host in made:
+            host.signal(signal.SIGTERM)
+        for host in made:
+            host.end()
 
 
 def test_two_hosts(hosts):
