@@ -3,6 +3,25 @@
 #include <array>
 
 namespace tidegate::aws {
+namespace {
+
+// "arn", and the parts behind a colon each: partition, service, region, account, resource. A second
+// piece of the resource follows the first.
+std::string joined(const std::array<std::string_view, 5>& parts, std::string_view more = {}) {
+  std::size_t size = 3 + parts.size() + more.size();
+  for (const auto part : parts) size += part.size();
+  std::string out;
+  out.reserve(size);
+  out += "arn";
+  for (const auto part : parts) {
+    out += ':';
+    out += part;
+  }
+  out += more;
+  return out;
+}
+
+}  // namespace
 
 std::optional<Arn> Arn::parse(std::string_view text) {
   std::array<std::string_view, 5> parts;  // "arn", partition, service, region, account
@@ -20,16 +39,7 @@ std::optional<Arn> Arn::parse(std::string_view text) {
 }
 
 std::string Arn::str() const {
-  std::string out;
-  out.reserve(8 + partition.size() + service.size() + region.size() + account.size() +
-              resource.size());
-  out += "arn:";
-  for (const std::string* part : {&partition, &service, &region, &account}) {
-    out += *part;
-    out += ':';
-  }
-  out += resource;
-  return out;
+  return joined({partition, service, region, account, resource});
 }
 
 // The European Sovereign Cloud and the isolated Regions are here so that no Region of theirs passes
@@ -49,16 +59,13 @@ std::string partition_of(std::string_view region) {
 }
 
 std::string foundation_model_arn(std::string_view region, std::string_view model_id) {
-  return Arn{partition_of(region), "bedrock", std::string(region), "",
-             "foundation-model/" + std::string(model_id)}
-      .str();
+  return joined({partition_of(region), "bedrock", region, "", "foundation-model/"}, model_id);
 }
 
 std::string inference_profile_arn(std::string_view region, std::string_view account,
                                   std::string_view profile_id) {
-  return Arn{partition_of(region), "bedrock", std::string(region), std::string(account),
-             "inference-profile/" + std::string(profile_id)}
-      .str();
+  return joined({partition_of(region), "bedrock", region, account, "inference-profile/"},
+                profile_id);
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {
@@ -70,19 +77,18 @@ std::optional<std::string> percent_decode(std::string_view text) {
   };
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = nibble(text[i + 1]);
-    const int low = nibble(text[i + 2]);
+  for (;;) {
+    const auto escape = text.find('%');
+    out += text.substr(0, escape);
+    if (escape == std::string_view::npos) return out;
+    text.remove_prefix(escape);
+    if (text.size() < 3) return std::nullopt;
+    const int high = nibble(text[1]);
+    const int low = nibble(text[2]);
     if (high < 0 || low < 0) return std::nullopt;
     out += static_cast<char>(high * 16 + low);
-    i += 2;
+    text.remove_prefix(3);
   }
-  return out;
 }
 
 }  // namespace tidegate::aws
