@@ -4,6 +4,7 @@
 #include "aws/event_stream.hpp"
 #include "base/bytes.hpp"
 #include "chat/anthropic_messages.hpp"
+#include "chat/to_anthropic.hpp"
 
 namespace tidegate::chat {
 namespace {
@@ -175,6 +176,38 @@ TEST(AnthropicStream, PaddingHidesTheLengthOfATokenAndIsRepeatable) {
   std::string padding;
   EXPECT_EQ(chunks(padded, &padding), chunks(streamed(StreamFraming::event_stream())));
   EXPECT_TRUE(padding.starts_with("abc"));
+}
+
+TEST(AnthropicAnswer, IsWhatItsClientsReadBack) {
+  Completion completion;
+  completion.blocks.emplace_back(Reasoning{"hm", "sig"});
+  completion.blocks.emplace_back(Text{"Hi \"there\"\n"});
+  completion.usage = {.input_tokens = 16, .output_tokens = 9, .cache_read_tokens = 3};
+  const auto read = from_anthropic(anthropic_answer(completion, name));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(std::get<Reasoning>(read->blocks[0]).signature, "sig");
+  EXPECT_EQ(std::get<Text>(read->blocks[1]).text, "Hi \"there\"\n");
+  EXPECT_EQ(read->usage.total(), completion.usage.total());
+}
+
+TEST(AnthropicStream, IsWhatItsClientsReadBack) {
+  AnthropicStreamReader reader;
+  std::vector<Delta> read;
+  ASSERT_TRUE(reader.feed(streamed(StreamFraming::sse()), read));
+  ASSERT_TRUE(reader.finish(read));
+  EXPECT_TRUE(reader.done());
+  std::string text, thought, input;
+  Usage usage;
+  for (const Delta& delta : read) {
+    if (const auto* piece = std::get_if<TextDelta>(&delta)) text += piece->text;
+    if (const auto* piece = std::get_if<ReasoningDelta>(&delta)) thought += piece->text;
+    if (const auto* piece = std::get_if<ToolUseDelta>(&delta)) input += piece->json;
+    if (const auto* told = std::get_if<Usage>(&delta)) usage = *told;
+  }
+  EXPECT_EQ(text, "Hello");
+  EXPECT_EQ(thought, "Two plus");
+  EXPECT_EQ(input, R"({"sign":1})");
+  EXPECT_EQ(usage.output_tokens, 142);
 }
 
 TEST(AnthropicAnswer, HeadersOfAnInvocation) {

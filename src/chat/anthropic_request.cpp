@@ -61,7 +61,8 @@ Result<void> check_tool_results(const std::vector<Message>& messages, const Fiel
   return check_turn(asked, nullptr, Field(place.value(), place, messages.size() - 1));
 }
 
-Result<void> read_message(const Field& place, bool last, std::vector<Message>& out) {
+// `behind`: how many messages come after this one.
+Result<void> read_message(const Field& place, std::size_t behind, std::vector<Message>& out) {
   TRY_VOID(place.only({"role", "content"}));
   TRY(const Field role_field, place.required("role"));
   TRY(const std::string_view name, role_field.string());
@@ -77,7 +78,7 @@ Result<void> read_message(const Field& place, bool last, std::vector<Message>& o
   TRY_VOID(read_anthropic_content(content, role, blocks));
   const bool empty = content.value().is_string() ? content.value().get_string().empty()
                                                  : content.value().get_array().empty();
-  if (empty && !(last && role == Role::assistant)) {
+  if (empty && (behind > 0 || role != Role::assistant)) {
     return place.refuse(
         "all messages must have non-empty content except for the optional final assistant message");
   }
@@ -96,7 +97,7 @@ Result<void> read_messages(const Field& root, Conversation& out) {
   std::vector<Message> messages;
   messages.reserve(elements->size());
   for (std::size_t i = 0; i < elements->size(); ++i) {
-    TRY_VOID(read_message(Field((*elements)[i], member, i), i + 1 == elements->size(), messages));
+    TRY_VOID(read_message(Field((*elements)[i], member, i), elements->size() - i - 1, messages));
   }
   if (messages.empty() || messages.front().role != Role::user) {
     return member.refuse("first message must use the \"user\" role");
