@@ -1,0 +1,1 @@
+public final class Main { public static void main(String[] a) {} }
