@@ -8,6 +8,7 @@
 #include "chat/anthropic_blocks.hpp"
 #include "chat/anthropic_messages.hpp"
 #include "chat/converse_blocks.hpp"
+#include "chat/converse_formats.hpp"
 
 namespace tidegate::chat {
 namespace {
@@ -340,7 +341,8 @@ Result<void> check_members(const Field& root, AnthropicDoor door, const Addition
 
 Result<AnthropicRequest> parse_anthropic(std::string_view body, AnthropicDoor door,
                                          const AdditionalFields& fields) {
-  TRY(const json::value document, parse_body(body));
+  json::Arena arena;
+  TRY(const json::value document, parse_client_json(body, arena));
   const Field root(document, anthropic_words);
   AnthropicRequest out;
   Conversation& conversation = out.conversation;

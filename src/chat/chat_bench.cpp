@@ -2,8 +2,12 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include "chat/anthropic_messages.hpp"
 #include "chat/converse.hpp"
+#include "chat/format.hpp"
+#include "chat/nova.hpp"
 #include "chat/openai.hpp"
+#include "chat/openai_door.hpp"
 
 namespace tidegate::chat {
 namespace {
@@ -77,6 +81,50 @@ void translate_token(benchmark::State& state) {
   }
 }
 BENCHMARK(translate_token);
+
+// One streamed token in the words of each other format: what is left beside the reader's part.
+template <class Writer>
+void write_token(benchmark::State& state, Writer writer) {
+  const Delta token = TextDelta{" shoreline"};
+  std::string out;
+  writer.write(out, token);
+  for (auto _ : state) {
+    out.clear();
+    writer.write(out, token);
+    benchmark::DoNotOptimize(out);
+  }
+}
+BENCHMARK_CAPTURE(write_token, converse, ConverseStreamWriter());
+BENCHMARK_CAPTURE(write_token, anthropic_sse,
+                  AnthropicStreamWriter(StreamFraming::sse(), {"msg_1", "claude"}));
+BENCHMARK_CAPTURE(write_token, anthropic_invoke,
+                  AnthropicStreamWriter(StreamFraming::event_stream(1), {"msg_1", "claude"}));
+BENCHMARK_CAPTURE(write_token, nova_invoke, NovaStreamWriter(StreamFraming::event_stream(1)));
+BENCHMARK_CAPTURE(write_token, openai_sse, ChatStreamWriter({"chatcmpl-1", "m", 1}, true));
+
+// A request of 4 KB in the words of each other format.
+void parse_as(benchmark::State& state, std::string_view operation, std::string_view model_id,
+              std::string_view members) {
+  const std::string text(1000, 'x');
+  std::string messages;
+  for (int i = 0; i < 4; ++i) {
+    messages += fmt::format(R"({}{{"role":"{}","content":{}}})", i == 0 ? "" : ",",
+                            i % 2 == 0 ? "user" : "assistant",
+                            operation == "InvokeModel" && model_id.starts_with("amazon")
+                                ? fmt::format(R"([{{"text":"{}"}}])", text)
+                                : fmt::format(R"("{}")", text));
+  }
+  const std::string body = fmt::format(R"({{{}"messages":[{}]}})", members, messages);
+  const AdditionalFields none;
+  const Format& format = **find_format(operation, model_id);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        format.parse(body, {.model_id = model_id, .fields = none, .request_id = "r"}));
+  }
+}
+BENCHMARK_CAPTURE(parse_as, anthropic, "Messages", "m", R"("model":"m","max_tokens":9,)");
+BENCHMARK_CAPTURE(parse_as, nova, "InvokeModel", "amazon.nova-lite-v1:0", "");
+BENCHMARK_CAPTURE(parse_as, openai, "ChatCompletions", "m", R"("model":"m",)");
 
 }  // namespace
 }  // namespace tidegate::chat

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "chat/converse_formats.hpp"
 #include "chat/embedding_text.hpp"
 #include "chat/field.hpp"
 
@@ -107,7 +108,8 @@ void append_vectors(std::string& out, const Embeddings& embeddings, CohereType t
 }  // namespace
 
 Result<CohereRequest> parse_cohere_embed(std::string_view body, std::string_view model_id) {
-  TRY(const json::value document, parse_body(body));
+  json::Arena arena;
+  TRY(const json::value document, parse_client_json(body, arena));
   const Field root(document, schema_words);
   const bool version_4 = is_version_4(model_id);
   if (version_4) {

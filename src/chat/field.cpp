@@ -142,12 +142,6 @@ Result<const json::array*> Field::array_of_length(std::size_t min, std::size_t m
   return length(items->size(), min, max);
 }
 
-Result<json::value> parse_body(std::string_view body) {
-  auto document = json::parse(body);
-  if (!document) document.error().origin = Origin::client;
-  return document;
-}
-
 Result<void> take_additional(const Field& root, std::initializer_list<std::string_view> known,
                              const AdditionalFields& fields, json::object& out) {
   TRY(const json::object* members, root.object());

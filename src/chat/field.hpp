@@ -99,9 +99,6 @@ class Field {
   std::size_t index_ = 0;
 };
 
-// The whole body of a request. Errors: malformed_json, of origin client.
-Result<json::value> parse_body(std::string_view body);
-
 // Members of the body beyond those that the door knows: let through where the model's configuration
 // lists them ("/seed") or passes all. Errors: unknown.
 Result<void> take_additional(const Field& root, std::initializer_list<std::string_view> known,

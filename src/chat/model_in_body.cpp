@@ -2,6 +2,7 @@
 // Reading stops at the name: a body of megabytes is not made a document twice.
 #include <boost/json/basic_parser_impl.hpp>
 
+#include "chat/converse_formats.hpp"
 #include "chat/family_formats.hpp"
 #include "chat/field.hpp"
 
@@ -83,7 +84,8 @@ Result<std::string> model_in_body(std::string_view body, aws::Protocol door) {
   ModelHandler& handler = parser.handler();
   if (handler.found && !handler.model.empty()) return std::move(handler.model);
   // What is wrong is said by the reader that says it best.
-  TRY(const json::value document, parse_body(body));
+  json::Arena arena;
+  TRY(const json::value document, parse_client_json(body, arena));
   const Field root(document, door == aws::Protocol::anthropic ? anthropic_words : openai_words);
   TRY(const Field model, root.required("model"));
   TRY(const std::string_view name, model.string_of_length(1, SIZE_MAX));

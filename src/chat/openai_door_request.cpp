@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "chat/converse_formats.hpp"
 #include "chat/openai_door.hpp"
 #include "chat/openai_door_messages.hpp"
 
@@ -264,7 +265,8 @@ Result<void> read_tier(const Field& root) {
 }  // namespace
 
 Result<ChatRequest> parse_chat_completion(std::string_view body, const AdditionalFields& fields) {
-  TRY(const json::value document, parse_body(body));
+  json::Arena arena;
+  TRY(const json::value document, parse_client_json(body, arena));
   const Field root(document, openai_words);
   ChatRequest out;
   Conversation& conversation = out.conversation;
@@ -321,7 +323,8 @@ Result<ChatRequest> parse_chat_completion(std::string_view body, const Additiona
 }
 
 Result<EmbeddingsRequest> parse_embeddings(std::string_view body) {
-  TRY(const json::value document, parse_body(body));
+  json::Arena arena;
+  TRY(const json::value document, parse_client_json(body, arena));
   const Field root(document, openai_words);
   TRY_VOID(root.only({"input", "model", "encoding_format", "dimensions", "user"}));
   EmbeddingsRequest out;
