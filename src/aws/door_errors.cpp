@@ -23,7 +23,7 @@ constexpr Row not_found = {404, "not_found_error", 404, invalid, "not_found"};
 constexpr Row too_large = {413, "request_too_large", 413, invalid, "request_too_large"};
 constexpr Row throttled = {429, "rate_limit_error", 429, "rate_limit_error", "rate_limit_exceeded"};
 constexpr Row overloaded = {529, "overloaded_error", 503, server, "overloaded"};
-constexpr Row unavailable = {503, "api_error", 503, server, "service_unavailable"};
+constexpr Row unavailable = {529, "overloaded_error", 503, server, "service_unavailable"};
 constexpr Row timed_out = {504, "timeout_error", 504, server, "timeout"};
 constexpr Row failed = {500, "api_error", 500, server, ""};
 
@@ -93,6 +93,19 @@ void append_or_null(std::string& out, std::string_view before, std::string_view 
 }
 
 }  // namespace
+
+Error unknown_model(Error error, Protocol door, std::string_view model) {
+  if (error.code != ErrorCode::invalid_model_identifier) return error;
+  if (door == Protocol::anthropic) {
+    error.message = "model: ";
+    error.message += model;
+  } else if (door == Protocol::openai) {
+    error.message = "The model `";
+    error.message += model;
+    error.message += "` does not exist or you do not have access to it.";
+  }
+  return error;
+}
 
 DoorError anthropic_error(const Error& error, std::string_view request_id) {
   const Row row = door_row(error.code);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "aws/errors.hpp"
 #include "base/error.hpp"
 
 namespace tidegate::aws {
@@ -21,6 +22,10 @@ DoorError anthropic_error(const Error& error, std::string_view request_id);
 // `code` are null unless the error has its own or Error::why says "<code> <param>", as the reader
 // of OpenAI's bodies does.
 DoorError openai_error(const Error& error);
+
+// An invalid_model_identifier in the words of a door, which name the model; other errors, and AWS's
+// protocols, stay as they are.
+Error unknown_model(Error error, Protocol door, std::string_view model);
 
 // The same as server-sent events, after which the stream ends: clients raise them as errors.
 void append_anthropic_error(std::string& out, const Error& error, std::string_view request_id);

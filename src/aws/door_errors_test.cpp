@@ -49,7 +49,7 @@ TEST(DoorErrors, StatusesAndTypes) {
            Row{on_demand_not_supported, 400, "invalid_request_error", 400, ""},
            Row{throttled, 429, "rate_limit_error", 429, "rate_limit_exceeded"},
            Row{capacity, 529, "overloaded_error", 503, "overloaded"},
-           Row{draining, 503, "api_error", 503, "service_unavailable"},
+           Row{draining, 529, "overloaded_error", 503, "service_unavailable"},
            Row{model_error, 500, "api_error", 500, ""},
            Row{model_timeout, 504, "timeout_error", 504, "timeout"},
            Row{internal, 500, "api_error", 500, ""},
@@ -75,6 +75,15 @@ TEST(DoorErrors, EveryCodeHasAnAnswerAtEveryDoor) {
     EXPECT_TRUE(json::parse(anthropic_error(error, "r").body));
     EXPECT_TRUE(json::parse(openai_error(error).body));
   }
+}
+
+TEST(DoorErrors, AModelThatIsNotThereIsNamed) {
+  const Error error = error_of(invalid_model_identifier);
+  EXPECT_EQ(unknown_model(error, Protocol::anthropic, "x.y").message, "model: x.y");
+  EXPECT_EQ(unknown_model(error, Protocol::openai, "x.y").message,
+            "The model `x.y` does not exist or you do not have access to it.");
+  EXPECT_EQ(unknown_model(error, Protocol::rest_json, "x.y").message, error.message);
+  EXPECT_EQ(unknown_model(error_of(throttled), Protocol::openai, "x.y").message, error.message);
 }
 
 TEST(DoorErrors, InsideAStream) {
