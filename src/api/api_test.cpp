@@ -36,6 +36,17 @@ TEST(Operations, HeadsNameTheirOperation) {
       {head("POST", "/model/x/invoke"), "InvokeModel", "x", OperationId::not_offered},
       {head("GET", "/inference-profiles?maxResults=2"), "ListInferenceProfiles", "",
        OperationId::list_inference_profiles},
+      {head("POST", "/inference-profiles"), "CreateInferenceProfile", "",
+       OperationId::create_inference_profile},
+      {head("DELETE", "/inference-profiles/a1b2c3d4e5f6"), "DeleteInferenceProfile", "a1b2c3d4e5f6",
+       OperationId::delete_inference_profile},
+      {head("POST", "/listTagsForResource"), "ListTagsForResource", "",
+       OperationId::list_tags_for_resource},
+      {head("POST", "/tagResource"), "TagResource", "", OperationId::tag_resource},
+      {head("POST", "/untagResource"), "UntagResource", "", OperationId::untag_resource},
+      {head("GET", "/foundation-model-availability/amazon.nova-2-lite-v1%3A0"),
+       "GetFoundationModelAvailability", "amazon.nova-2-lite-v1:0",
+       OperationId::get_foundation_model_availability},
       {head("GET", "/guardrails"), "ListGuardrails", "", OperationId::not_offered},
       {head("POST", "/",
             {{"X-Amz-Target",
@@ -73,68 +84,6 @@ TEST(Operations, StsIsNamedByItsBody) {
             OperationId::not_offered);
   EXPECT_FALSE(match_query("Action=Nothing"));
   EXPECT_FALSE(match_query("Version=1"));
-}
-
-const catalog::RegionId milan{"eu-south-1"};
-const catalog::RegionId london{"eu-west-2"};
-BedrockView view_from(const catalog::RegionId& region) {
-  return {*catalog::Catalog::built_in(), region, "111122223333",
-          [](std::string_view id) { return id == "amazon.nova-2-lite-v1:0"; }};
-}
-
-TEST(Bedrock, AProfileListsOneModelArnADestination) {
-  const auto profile = get_inference_profile(view_from(milan), "eu.amazon.nova-2-lite-v1:0");
-  ASSERT_TRUE(profile);
-  EXPECT_EQ(profile->at("models").as_array().size(), 6u);
-  EXPECT_EQ(profile->at("inferenceProfileArn").as_string(),
-            "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.amazon.nova-2-lite-v1:0");
-  const auto by_arn = get_inference_profile(
-      view_from(milan), std::string(profile->at("inferenceProfileArn").as_string()));
-  ASSERT_TRUE(by_arn);
-  EXPECT_EQ(*by_arn, *profile);
-  // London has no row for Nova 2 Lite, and a row with itself for Claude Sonnet 4.5.
-  EXPECT_EQ(get_inference_profile(view_from(london), "eu.amazon.nova-2-lite-v1:0").error().code,
-            ErrorCode::resource_not_found);
-  EXPECT_EQ(get_inference_profile(view_from(london), "eu.anthropic.claude-sonnet-4-5-20250929-v1:0")
-                ->at("models")
-                .as_array()
-                .size(),
-            7u);
-  // Global: the source's model and the Region-less one.
-  EXPECT_EQ(get_inference_profile(view_from(milan), "global.amazon.nova-2-lite-v1:0")
-                ->at("models")
-                .as_array()[1]
-                .at("modelArn")
-                .as_string(),
-            "arn:aws:bedrock:::foundation-model/amazon.nova-2-lite-v1:0");
-}
-
-TEST(Bedrock, PagesJoinToTheWholeListWithoutGapOrDuplicate) {
-  const auto whole = list_inference_profiles(view_from(milan), {});
-  ASSERT_TRUE(whole);
-  std::vector<std::string> ids;
-  Parameters query{{"maxResults", "7"}};
-  for (int page = 0; page < 100; ++page) {
-    const auto part = list_inference_profiles(view_from(milan), query);
-    ASSERT_TRUE(part);
-    for (const auto& summary : part->at("inferenceProfileSummaries").as_array())
-      ids.emplace_back(summary.at("inferenceProfileId").as_string());
-    if (!part->contains("nextToken")) break;
-    query["nextToken"] = std::string(part->at("nextToken").as_string());
-  }
-  EXPECT_EQ(ids.size(), whole->at("inferenceProfileSummaries").as_array().size());
-  EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), ids.size());
-  for (const char* bad : {"0", "1001", "x", "-1", ""}) {
-    EXPECT_EQ(list_inference_profiles(view_from(milan), {{"maxResults", bad}}).error().code,
-              ErrorCode::validation)
-        << bad;
-  }
-  EXPECT_EQ(list_inference_profiles(view_from(milan), {{"nextToken", "???"}}).error().code,
-            ErrorCode::validation);
-  EXPECT_TRUE(list_inference_profiles(view_from(milan), {{"type", "APPLICATION"}})
-                  ->at("inferenceProfileSummaries")
-                  .as_array()
-                  .empty());
 }
 
 TEST(Bedrock, ModelReferencesAreIdsOrArns) {
