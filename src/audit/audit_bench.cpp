@@ -28,20 +28,40 @@ class NoDisk final : public Disk {
 
 const WallTime noon = std::chrono::sys_days{std::chrono::year{2026} / 6 / 8};
 
-void document(benchmark::State& state, Stage stage) {
+void entry(benchmark::State& state, Stage stage) {
   const Record record = testing::full_record(1, noon);
-  std::string line;
+  Buffer line;
   for (auto _ : state) {
     line.clear();
-    begin_frame(line, kind::closed, noon, record.request_id);
-    append_document(line, record, stage);
-    end_frame(line, 0);
-    benchmark::DoNotOptimize(line.data());
+    append_entry(line, stage, record);
+    benchmark::DoNotOptimize(line.view().data());
   }
   state.counters["bytes"] = static_cast<double>(line.size());
 }
-BENCHMARK_CAPTURE(document, opened, Stage::opened);
-BENCHMARK_CAPTURE(document, closed, Stage::closed);
+BENCHMARK_CAPTURE(entry, opened, Stage::opened);
+BENCHMARK_CAPTURE(entry, closed, Stage::closed);
+
+// The two entries of each of a turn's requests in one write, and the storage thread's part of it.
+void requests_of_one_turn(benchmark::State& state) {
+  VirtualLoop loop;
+  const auto log = *Log::open(std::make_unique<NoDisk>(), loop.clock(), {.region = "eu-south-1"});
+  const Record record = testing::full_record(1, noon);
+  const auto requests = state.range(0);
+  Buffer lines;
+  for (auto _ : state) {
+    lines.clear();
+    for (std::int64_t i = 0; i < requests; ++i) {
+      append_entry(lines, Stage::opened, record);
+      append_entry(lines, Stage::closed, record);
+    }
+    (void)log->append(lines.view(), static_cast<std::uint64_t>(2 * requests));
+    log->tick();
+  }
+  state.counters["ns_a_request"] = benchmark::Counter(
+      static_cast<double>(requests) * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(requests_of_one_turn)->Arg(1)->Arg(16)->Arg(64);
 
 void append_opened_and_closed(benchmark::State& state) {
   static VirtualLoop loop;

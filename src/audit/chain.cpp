@@ -2,23 +2,11 @@
 
 #include <algorithm>
 
+#include "audit/digest.hpp"
 #include "audit/json_writer.hpp"
 #include "base/limits.hpp"
 
 namespace tidegate::audit {
-namespace {
-
-std::optional<Sha256> find_digest(const json::object& o, std::string_view name) {
-  const auto text = json::find_string(o, name);
-  const auto bytes = text ? from_hex(*text) : std::nullopt;
-  Sha256 digest;
-  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), digest.begin());
-  return digest;
-}
-
-}  // namespace
-
 Sha256 chain_hash(const Sha256& previous, std::string_view bytes) {
   std::string both(view(previous));
   both += view(sha256(bytes));
@@ -26,7 +14,7 @@ Sha256 chain_hash(const Sha256& previous, std::string_view bytes) {
 }
 
 std::string chain_line(WallTime now, const ChainEntry& entry) {
-  std::string out;
+  Buffer out;
   begin_frame(out, kind::chain, now, "");
   ObjectWriter body(out);
   body.text(R"("segment":)", entry.segment);
@@ -34,12 +22,12 @@ std::string chain_line(WallTime now, const ChainEntry& entry) {
   body.number(R"("bytes":)", static_cast<std::int64_t>(entry.bytes));
   body.number(R"("first":)", static_cast<std::int64_t>(entry.first));
   body.number(R"("count":)", static_cast<std::int64_t>(entry.count));
-  body.text(R"("previous":)", to_hex(entry.previous));
-  body.text(R"("hash":)", to_hex(entry.hash));
+  append_hex(body.member(R"("previous":)"), entry.previous);
+  append_hex(body.member(R"("hash":)"), entry.hash);
   body.text(R"("oldestOpen":)", entry.oldest_open);
   body.end();
   end_frame(out, 0);
-  return out;
+  return std::string(out.view());
 }
 
 std::optional<ChainEntry> parse_chain(std::string_view body) {
@@ -77,39 +65,63 @@ Result<std::optional<ChainEntry>> Chain::cover(Disk& disk, const std::string& se
         feed == std::string_view::npos && bytes.size() == limits::audit_batch_bytes;
     if (!oversized) bytes = bytes.substr(0, feed == std::string_view::npos ? 0 : feed + 1);
   }
-  std::uint64_t count = 0;
+  const std::uint64_t count = read_lines(bytes, segment, recover_frame, range);
+  const bool worth_it =
+      count > 0 || extent == Extent::final || bytes.size() == limits::audit_batch_bytes;
+  if (bytes.empty() || !worth_it) return std::nullopt;
+  return next_entry(segment, bytes, count);
+}
+
+std::optional<ChainEntry> Chain::cover(const std::string& segment, std::string_view written,
+                                       TimeRange& range) {
+  std::string_view bytes = written.substr(0, limits::audit_batch_bytes);
+  if (const auto feed = bytes.rfind('\n'); feed != std::string_view::npos) {
+    bytes = bytes.substr(0, feed + 1);
+  }
+  const std::uint64_t count = read_lines(bytes, segment, trusted_frame, range);
+  if (count == 0 && bytes.size() == written.size()) return std::nullopt;
+  return next_entry(segment, bytes, count);
+}
+
+std::uint64_t Chain::read_lines(std::string_view bytes, const std::string& segment,
+                                std::optional<Frame> (*read)(std::string_view), TimeRange& range) {
+  std::uint64_t entries = 0;
   for (std::size_t at = 0; at < bytes.size();) {
     const std::size_t stop = std::min(bytes.find('\n', at), bytes.size());
-    if (const auto frame = recover_frame(bytes.substr(at, stop - at)); frame && frame->is_entry()) {
-      ++count;
+    if (const auto frame = read(bytes.substr(at, stop - at)); frame && frame->is_entry()) {
+      ++entries;
       range.add(frame->at);
       note(*frame, segment);
     }
     at = stop + 1;
   }
-  const bool worth_it =
-      count > 0 || extent == Extent::final || bytes.size() == limits::audit_batch_bytes;
-  if (bytes.empty() || !worth_it) return std::nullopt;
-  return ChainEntry{.segment = segment,
-                    .from = offset_,
-                    .bytes = bytes.size(),
-                    .first = next_,
-                    .count = count,
-                    .previous = hash_,
-                    .hash = chain_hash(hash_, bytes),
-                    .oldest_open = open_in_.empty() ? segment : open_in_.begin()->first};
+  return entries;
+}
+
+ChainEntry Chain::next_entry(const std::string& segment, std::string_view bytes,
+                             std::uint64_t count) const {
+  return {.segment = segment,
+          .from = offset_,
+          .bytes = bytes.size(),
+          .first = next_,
+          .count = count,
+          .previous = hash_,
+          .hash = chain_hash(hash_, bytes),
+          .oldest_open = open_in_.empty() ? segment : open_in_.begin()->first};
 }
 
 // Safe to repeat over the same bytes: an entry is opened once and closed once.
 void Chain::note(const Frame& frame, const std::string& segment) {
   if (frame.kind == kind::opened) {
     if (open_.size() >= limits::audit_open_entries_max) return;
-    if (open_.emplace(frame.id, segment).second) ++open_in_[segment];
+    if (open_.contains(frame.id)) return;
+    const auto in = open_in_.try_emplace(segment, 0).first;
+    open_.emplace(frame.id, in);
+    ++in->second;
   } else if (frame.kind == kind::closed) {
-    const auto found = open_.find(std::string(frame.id));
+    const auto found = open_.find(frame.id);
     if (found == open_.end()) return;
-    const auto in = open_in_.find(found->second);
-    if (--in->second == 0) open_in_.erase(in);
+    if (--found->second->second == 0) open_in_.erase(found->second);
     open_.erase(found);
   }
 }

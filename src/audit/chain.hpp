@@ -54,6 +54,10 @@ class Chain {
   // `range` receives the times of the entries.
   Result<std::optional<ChainEntry>> cover(Disk& disk, const std::string& segment, std::uint64_t end,
                                           Extent extent, TimeRange& range);
+  // The same over bytes that are still in memory as they were written: whole lines, from offset()
+  // on.
+  std::optional<ChainEntry> cover(const std::string& segment, std::string_view written,
+                                  TimeRange& range);
   void commit(const ChainEntry& entry);
   // The next range starts with the first byte of `segment`.
   void enter(const std::string& segment);
@@ -63,15 +67,27 @@ class Chain {
   std::uint64_t next_sequence() const { return next_; }
 
  private:
+  // How many entries there are; notes each.
+  std::uint64_t read_lines(std::string_view bytes, const std::string& segment,
+                           std::optional<Frame> (*read)(std::string_view), TimeRange& range);
   void note(const Frame& frame, const std::string& segment);
+  ChainEntry next_entry(const std::string& segment, std::string_view bytes,
+                        std::uint64_t count) const;
+
+  // Ids are looked up as they stand in a line.
+  struct IdHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view id) const { return std::hash<std::string_view>{}(id); }
+  };
+  using OpenIn = std::map<std::string, std::size_t>;
 
   std::string segment_;
   std::uint64_t offset_ = 0;
   std::uint64_t next_ = 1;
   Sha256 hash_{};
-  // Opened entries without a closed one: id to segment, and how many a segment.
-  std::unordered_map<std::string, std::string> open_;
-  std::map<std::string, std::size_t> open_in_;
+  // How many opened entries without a closed one a segment has, and where each of them is.
+  OpenIn open_in_;
+  std::unordered_map<std::string, OpenIn::iterator, IdHash, std::equal_to<>> open_;
 };
 
 }  // namespace tidegate::audit

@@ -1,5 +1,6 @@
 #include "audit/entry.hpp"
 
+#include "audit/crc32c.hpp"
 #include "audit/frame.hpp"
 #include "audit/testing.hpp"
 
@@ -11,12 +12,16 @@ using testing::full_record;
 const WallTime noon = std::chrono::sys_days{std::chrono::year{2026} / 6 / 8} +
                       std::chrono::hours(9) + std::chrono::milliseconds(902'123);
 
-json::object document(const Record& record, Stage stage = Stage::closed) {
-  std::string text;
-  append_document(text, record, stage);
-  auto parsed = json::parse(text);
-  EXPECT_TRUE(parsed) << text;
-  return parsed ? parsed->as_object() : json::object{};
+json::object parsed(std::string_view text) {
+  auto document = json::parse(text);
+  EXPECT_TRUE(document) << text;
+  return document ? document->as_object() : json::object{};
+}
+
+json::object document(const Record& record) {
+  Buffer text;
+  append_document(text, record);
+  return parsed(text.view());
 }
 
 // A path of member names, joined by dots, to the value's JSON.
@@ -68,10 +73,23 @@ TEST(Entry, HasCloudTrailsShape) {
       {"tidegate.decision.reason", R"("home_full")"},
       {"tidegate.durations", R"({"totalMs":230,"firstByteMs":40,"queueMs":0})"},
       {"tidegate.requestMetadata.team", R"("payments")"},
+      {"tidegate.decision.notDeployed", R"(["eu-north-1","eu-west-1","eu-west-3"])"},
+      {"tidegate.policyChecks.allowed", "7"},
   };
   for (const auto& [path, json] : expected) EXPECT_EQ(at(d, path), json) << path;
   EXPECT_EQ(d.at("resources").as_array().size(), 2u);
   EXPECT_EQ(d.at("tidegate").at("attempts").as_array().size(), 1u);
+}
+
+TEST(Entry, SaysOfARegionWhatIsKnown) {
+  const json::object d = document(full_record(7, noon));
+  const json::array& considered = d.at("tidegate").at("decision").at("considered").as_array();
+  ASSERT_EQ(considered.size(), 2u);
+  EXPECT_EQ(json::serialize(considered[0]),
+            R"({"region":"eu-south-1","verdict":"full","free":0,"sentence":"2 of 2 slots busy"})");
+  EXPECT_EQ(at(considered[1].as_object(), "free"), "2");
+  EXPECT_EQ(at(considered[1].as_object(), "reportAgeMs"), "40");
+  EXPECT_DOUBLE_EQ(considered[1].at("rttMs").to_number<double>(), 11.0);
 }
 
 TEST(Entry, AlwaysSaysWhereItRan) {
@@ -84,25 +102,61 @@ TEST(Entry, AlwaysSaysWhereItRan) {
   EXPECT_EQ(at(document(Record{}), "additionalEventData.inferenceRegion"), R"("none")");
 }
 
-TEST(Entry, OpenedHasOnlyWhatIsKnownBefore) {
-  Record r = full_record(1, noon);
-  r.inference_region = "none";
-  const json::object d = document(r, Stage::opened);
-  EXPECT_EQ(at(d, "tidegate.outcome"), "(absent)");
-  EXPECT_EQ(at(d, "tidegate.usage"), "(absent)");
-  EXPECT_EQ(at(d, "tidegate.bodySha256"), '"' + std::string(64, 'b') + '"');
-  const json::object closed = interrupted(d);
+TEST(Entry, AnOpenedOneIsEnoughForTheRecordOfACrash) {
+  const Record r = full_record(1, noon);
+  Buffer line;
+  append_entry(line, Stage::opened, r);
+  EXPECT_LT(line.size(), 900u);
+  const auto frame = parse_frame(line.view().substr(0, line.size() - 1));
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->kind, kind::opened);
+  const auto text = unfinished_document(*frame, Unfinished::interrupted);
+  ASSERT_TRUE(text);
+  const json::object closed = parsed(*text), whole = document(r);
+  for (const char* same : {"userIdentity",
+                           "eventTime",
+                           "eventSource",
+                           "eventName",
+                           "awsRegion",
+                           "sourceIPAddress",
+                           "userAgent",
+                           "requestParameters",
+                           "requestID",
+                           "eventID",
+                           "readOnly",
+                           "resources",
+                           "recipientAccountId",
+                           "tidegate.profile.id",
+                           "tidegate.profile.version",
+                           "tidegate.profile.rowHash",
+                           "tidegate.modelId",
+                           "tidegate.bodySha256",
+                           "tidegate.bytesIn",
+                           "tidegate.arrivedAt"}) {
+    EXPECT_EQ(at(closed, same), at(whole, same)) << same;
+  }
   EXPECT_EQ(at(closed, "tidegate.outcome"), R"("Interrupted")");
-  EXPECT_EQ(at(closed, "additionalEventData.inferenceRegion"), R"("unknown")");
-  EXPECT_EQ(at(closed, "requestID"), at(d, "requestID"));
+  EXPECT_EQ(at(closed, "errorCode"), R"("InternalServerException")");
+  EXPECT_EQ(at(closed, "additionalEventData"), R"({"inferenceRegion":"unknown"})");
+  EXPECT_EQ(at(closed, "tidegate.attempts"), "[]");
+  EXPECT_EQ(at(closed, "tidegate.usage"), "(absent)");
+  EXPECT_EQ(at(closed, "tidegate.durations"), "(absent)");
+  const json::object running = parsed(*unfinished_document(*frame, Unfinished::in_progress));
+  EXPECT_EQ(at(running, "tidegate.outcome"), R"("InProgress")");
+  EXPECT_EQ(at(running, "errorCode"), "(absent)");
 }
 
 TEST(Entry, WhatCallersFillIsBoundedAndValid) {
   Record r = full_record(1, noon);
-  r.user_agent = std::string(1'023, 'a') + "\xc3\xa9" + "b";  // the limit falls inside a character
+  // The limit falls inside a character.
+  const std::string user_agent = std::string(1'023, 'a') + "\xc3\xa9" + "b";
+  r.user_agent = user_agent;
   r.host_header = "h\xff\"\n\x01";
-  r.model_ref = std::string(10'000, 'm');
-  json::object* deep = &r.request_metadata;
+  const std::string model_ref(10'000, 'm');
+  r.model_ref = model_ref;
+  json::object metadata;
+  r.request_metadata = &metadata;
+  json::object* deep = &metadata;
   for (int i = 0; i < 60; ++i) deep = &(*deep)["x"].emplace_object();
   json::object d = document(r);
   EXPECT_EQ(d.at("userAgent").as_string().size(), 1'023u);
@@ -111,8 +165,9 @@ TEST(Entry, WhatCallersFillIsBoundedAndValid) {
   EXPECT_EQ(d.at("requestParameters").at("modelId").as_string().size(),
             limits::audit_text_bytes_max);
 
-  r.request_parameters = {{"filter", std::string(limits::audit_member_bytes_max, 'x')}};
-  for (int i = 0; i < 2'000; ++i) r.request_metadata[std::to_string(i)] = "0123456789";
+  const json::object parameters{{"filter", std::string(limits::audit_member_bytes_max, 'x')}};
+  r.request_parameters = &parameters;
+  for (int i = 0; i < 2'000; ++i) metadata[std::to_string(i)] = "0123456789";
   d = document(r);
   EXPECT_TRUE(d.at("requestParameters").as_object().contains("omittedBytes"));
   EXPECT_TRUE(d.at("tidegate").at("requestMetadata").as_object().contains("omittedBytes"));
@@ -134,10 +189,7 @@ TEST(Entry, IdentityTypes) {
 }
 
 std::string frame_of(std::string_view kind, std::string_view body) {
-  std::string line;
-  begin_frame(line, kind, noon, "id-1");
-  line += body;
-  end_frame(line, 0);
+  std::string line = frame_line(kind, noon, "id-1", body);
   line.pop_back();
   return line;
 }
@@ -152,6 +204,17 @@ TEST(Frame, RoundTrips) {
   EXPECT_EQ(frame->time(), noon);
   EXPECT_EQ(frame->body, R"({"a":[1,"}"]})");
   EXPECT_TRUE(parse_frame(frame_of("attested", "{}"))->is_entry()) << "kinds are an open set";
+}
+
+TEST(Crc32c, IsTheStandardOneWithAndWithoutTheInstruction) {
+  std::string bytes;
+  for (int i = 0; i < 32; ++i) bytes += static_cast<char>(i);  // RFC 3720, B.4
+  EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
+  EXPECT_EQ(crc32c(bytes), 0x46dd794eu);
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    const std::string_view part = std::string_view(bytes).substr(0, size);
+    EXPECT_EQ(crc32c(part), crc32c_portable(part)) << size;
+  }
 }
 
 TEST(Frame, EveryTornOrChangedLineIsRecognised) {

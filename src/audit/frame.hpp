@@ -1,5 +1,5 @@
 // One line of a segment: {"t":"closed","at":1780909502123456,"id":"...","e":{...},"crc":"1a2b3c4d"}
-// Any JSON tool can read it; ours reads the front without parsing the document in "e". The CRC-32
+// Any JSON tool can read it; ours reads the front without parsing the document in "e". The CRC-32C
 // covers every byte before `,"crc"`, so a torn, merged or damaged line is recognised for what it
 // is. Kinds are an open set: readers skip those they do not know, the chain counts and covers them.
 // docs/decisions/0003-audit-log.md has the format.
@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "audit/buffer.hpp"
 #include "base/time.hpp"
 
 namespace tidegate::audit {
@@ -38,14 +39,21 @@ struct Frame {
 };
 
 // Everything up to and including `"e":`; then append the document, then end_frame().
-void begin_frame(std::string& out, std::string_view kind, WallTime at, std::string_view id);
+void begin_frame(Buffer& out, std::string_view kind, WallTime at, std::string_view id);
 // `start` is where begin_frame() began. Adds the CRC and the line feed.
-void end_frame(std::string& out, std::size_t start);
+void end_frame(Buffer& out, std::size_t start);
+
+// One line of the log's own, or of a test: begin_frame(), `body`, end_frame().
+std::string frame_line(std::string_view kind, WallTime at, std::string_view id,
+                       std::string_view body);
 
 // `line` without its line feed. nullopt: not a whole line of ours.
 std::optional<Frame> parse_frame(std::string_view line);
 // The same, but of a line that begins with the torn front of another (a short write, and then
 // somebody else's whole line), the whole one.
 std::optional<Frame> recover_frame(std::string_view line);
+
+// Of a line that this process wrote and still has in memory: takes its word, and not its CRC's.
+std::optional<Frame> trusted_frame(std::string_view line);
 
 }  // namespace tidegate::audit

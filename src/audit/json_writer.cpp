@@ -4,16 +4,22 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/bytes.hpp"
 #include "base/limits.hpp"
 
 namespace tidegate::audit {
 namespace {
 
 template <class Number>
-void append_chars(std::string& out, Number number) {
-  char buffer[32];
-  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
+void append_chars(Buffer& out, Number number) {
+  char* const to = out.room(32);
+  out.advance(static_cast<std::size_t>(std::to_chars(to, to + 32, number).ptr - to));
+}
+
+// With the escapes that the text needs.
+void append_escaped(Buffer& out, std::string_view text) {
+  std::string quoted;
+  json::append_quoted(quoted, text);
+  out += quoted;
 }
 
 // ASCII without control characters, quotes and backslashes: the same bytes in JSON. Eight at a
@@ -37,58 +43,73 @@ bool is_plain(std::string_view text) {
   return bad == 0;
 }
 
-void append_digits(std::string& out, unsigned number, int digits) {
-  const std::size_t start = out.size();
-  out.append(static_cast<std::size_t>(digits), '0');
-  for (std::size_t at = out.size(); at > start; number /= 10) {
-    out[--at] = static_cast<char>('0' + number % 10);
-  }
+// `number` in `digits` places; returns the place behind them.
+char* put_digits(char* to, unsigned number, int digits) {
+  for (int at = digits; at-- > 0; number /= 10) to[at] = static_cast<char>('0' + number % 10);
+  return to + digits;
 }
 
 }  // namespace
 
-void append_text(std::string& out, std::string_view text) {
-  if (!is_plain(text)) [[unlikely]] {
-    json::append_quoted(out, text);
-    return;
-  }
-  out += '"';
-  out += text;
-  out += '"';
+void append_text(Buffer& out, std::string_view text) {
+  if (!is_plain(text)) [[unlikely]]
+    return append_escaped(out, text);
+  char* const to = out.room(text.size() + 2);
+  to[0] = '"';
+  std::memcpy(to + 1, text.data(), text.size());
+  to[text.size() + 1] = '"';
+  out.advance(text.size() + 2);
 }
 
-void append_time(std::string& out, WallTime time, Precision precision) {
+void append_time(Buffer& out, WallTime time, Precision precision) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::milliseconds>(time - day));
-  const auto part = [&](char before, auto number, int digits) {
-    out += before;
-    append_digits(out, static_cast<unsigned>(number), digits);
+  const auto millis =
+      static_cast<unsigned>(std::chrono::floor<std::chrono::milliseconds>(time - day).count());
+  const unsigned seconds = millis / 1000;
+  char* const start = out.room(32);
+  char* to = start;
+  const auto part = [&](char before, unsigned number, int digits) {
+    *to++ = before;
+    to = put_digits(to, number, digits);
   };
-  part('"', static_cast<int>(date.year()), 4);
+  part('"', static_cast<unsigned>(static_cast<int>(date.year())), 4);
   part('-', static_cast<unsigned>(date.month()), 2);
   part('-', static_cast<unsigned>(date.day()), 2);
-  part('T', clock.hours().count(), 2);
-  part(':', clock.minutes().count(), 2);
-  part(':', clock.seconds().count(), 2);
-  if (precision == Precision::millis) part('.', clock.subseconds().count(), 3);
-  out += R"(Z")";
+  part('T', seconds / 3600, 2);
+  part(':', seconds / 60 % 60, 2);
+  part(':', seconds % 60, 2);
+  if (precision == Precision::millis) part('.', millis % 1000, 3);
+  *to++ = 'Z';
+  *to++ = '"';
+  out.advance(static_cast<std::size_t>(to - start));
 }
 
-void replace_if_too_large(std::string& out, std::size_t start) {
+void append_hex(Buffer& out, const Sha256& digest) {
+  char* to = out.room(2 * digest.size() + 2);
+  *to++ = '"';
+  for (const std::uint8_t byte : digest) {
+    *to++ = "0123456789abcdef"[byte >> 4];
+    *to++ = "0123456789abcdef"[byte & 15];
+  }
+  *to = '"';
+  out.advance(2 * digest.size() + 2);
+}
+
+void replace_if_too_large(Buffer& out, std::size_t start) {
   const std::size_t bytes = out.size() - start;
   if (bytes <= limits::audit_member_bytes_max) return;
-  out.resize(start);
+  out.truncate(start);
   out += R"({"omittedBytes":)";
   append_chars(out, bytes);
   out += '}';
 }
 
-void append_number(std::string& out, std::int64_t number) {
+void append_number(Buffer& out, std::int64_t number) {
   append_chars(out, number);
 }
 
-void append_foreign(std::string& out, std::string_view text, std::size_t bytes_max) {
+void append_foreign(Buffer& out, std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max) {
     std::size_t end = bytes_max;
     while (end > 0 && (static_cast<std::uint8_t>(text[end]) & 0xc0) == 0x80) --end;
@@ -102,10 +123,10 @@ void append_foreign(std::string& out, std::string_view text, std::size_t bytes_m
   for (char& c : ascii) {
     if (static_cast<std::uint8_t>(c) >= 0x80) c = '?';
   }
-  json::append_quoted(out, ascii);
+  append_escaped(out, ascii);
 }
 
-void append_value(std::string& out, const json::value& value, std::size_t depth) {
+void append_value(Buffer& out, const json::value& value, std::size_t depth) {
   if (depth > limits::json_depth_max / 2) {
     out += "null";
     return;
@@ -142,13 +163,12 @@ void append_value(std::string& out, const json::value& value, std::size_t depth)
   }
 }
 
-void append_value(std::string& out, const json::array& array, std::size_t depth) {
-  append_array(out, array, [depth](std::string& to, const json::value& item) {
-    append_value(to, item, depth + 1);
-  });
+void append_value(Buffer& out, const json::array& array, std::size_t depth) {
+  append_array(out, array,
+               [depth](Buffer& to, const json::value& item) { append_value(to, item, depth + 1); });
 }
 
-void append_value(std::string& out, const json::object& object, std::size_t depth) {
+void append_value(Buffer& out, const json::object& object, std::size_t depth) {
   out += '{';
   for (const auto& member : object) {
     if (out.back() != '{') out += ',';
@@ -160,14 +180,6 @@ void append_value(std::string& out, const json::object& object, std::size_t dept
 }
 
 void ObjectWriter::object_if(std::string_view quoted, const json::object& value) {
-  if (value.empty()) return;
-  member(quoted);
-  const std::size_t start = out_.size();
-  append_value(out_, value);
-  replace_if_too_large(out_, start);
-}
-
-void ObjectWriter::array_if(std::string_view quoted, const json::array& value) {
   if (value.empty()) return;
   member(quoted);
   const std::size_t start = out_.size();

@@ -1,64 +1,71 @@
-// Writes JSON by appending to a string: a record is some sixty members, and building a tree of them
+// Writes JSON by appending to a Buffer: a record is some sixty members, and building a tree of them
 // first would cost more than the rest of the append. Text that a caller had a say in goes through
 // foreign(), which bounds it and keeps it valid UTF-8.
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
+#include "audit/buffer.hpp"
+#include "base/bytes.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
 
 namespace tidegate::audit {
 
-void append_number(std::string& out, std::int64_t number);
+void append_number(Buffer& out, std::int64_t number);
 // json::append_quoted(), quicker where nothing needs an escape, which is nearly always.
-void append_text(std::string& out, std::string_view text);
+void append_text(Buffer& out, std::string_view text);
 enum class Precision : std::uint8_t { seconds, millis };
 // "2026-06-08T09:15:02Z" or "2026-06-08T09:15:02.123Z", quotes included.
-void append_time(std::string& out, WallTime time, Precision precision);
+void append_time(Buffer& out, WallTime time, Precision precision);
+void append_hex(Buffer& out, const Sha256& digest);
 // At most `bytes_max` of it; bytes that are not UTF-8 become '?'.
-void append_foreign(std::string& out, std::string_view text, std::size_t bytes_max);
+void append_foreign(Buffer& out, std::string_view text, std::size_t bytes_max);
 // Nested deeper than half of what our parser takes: null, so that the whole document can be read.
-void append_value(std::string& out, const json::value& value, std::size_t depth = 0);
+void append_value(Buffer& out, const json::value& value, std::size_t depth = 0);
 // Their own overloads: as a json::value they would be copied.
-void append_value(std::string& out, const json::array& array, std::size_t depth = 0);
-void append_value(std::string& out, const json::object& object, std::size_t depth = 0);
+void append_value(Buffer& out, const json::array& array, std::size_t depth = 0);
+void append_value(Buffer& out, const json::object& object, std::size_t depth = 0);
 
 class ObjectWriter {
  public:
-  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
+  explicit ObjectWriter(Buffer& out) : out_(out) { out_ += '{'; }
   // `quoted` is the name with its quotes and colon, "\"eventName\":": the cheapest form there is.
-  std::string& member(std::string_view quoted) {
+  [[gnu::always_inline]] Buffer& member(std::string_view quoted) {
     if (out_.back() != '{') out_ += ',';
-    out_ += quoted;
-    return out_;
+    return out_ += quoted;
   }
-  void text(std::string_view quoted, std::string_view value) { append_text(member(quoted), value); }
-  void text_if(std::string_view quoted, std::string_view value) {
+  [[gnu::always_inline]] void text(std::string_view quoted, std::string_view value) {
+    append_text(member(quoted), value);
+  }
+  [[gnu::always_inline]] void text_if(std::string_view quoted, std::string_view value) {
     if (!value.empty()) text(quoted, value);
   }
   void foreign_if(std::string_view quoted, std::string_view value, std::size_t bytes_max) {
     if (!value.empty()) append_foreign(member(quoted), value, bytes_max);
   }
-  void number(std::string_view quoted, std::int64_t value) { append_number(member(quoted), value); }
-  // Structured members are left out, and say so, above limits::audit_member_bytes_max.
+  [[gnu::always_inline]] void number(std::string_view quoted, std::int64_t value) {
+    append_number(member(quoted), value);
+  }
+  [[gnu::always_inline]] void number_if(std::string_view quoted, std::int64_t value) {
+    if (value != 0) number(quoted, value);
+  }
+  // Left out, and says so, above limits::audit_member_bytes_max.
   void object_if(std::string_view quoted, const json::object& value);
-  void array_if(std::string_view quoted, const json::array& value);
   void end() { out_ += '}'; }
 
  private:
-  std::string& out_;
+  Buffer& out_;
 };
 
 // What was appended since `start` becomes {"omittedBytes":n} above limits::audit_member_bytes_max.
-void replace_if_too_large(std::string& out, std::size_t start);
+void replace_if_too_large(Buffer& out, std::size_t start);
 
 // [a,b,c] of whatever `append_item(out, item)` writes. No value ends in a bracket that opens, so
 // the last byte says whether an item is the first.
 template <class Items, class AppendItem>
-void append_array(std::string& out, const Items& items, AppendItem append_item) {
+void append_array(Buffer& out, const Items& items, AppendItem append_item) {
   out += '[';
   for (const auto& item : items) {
     if (out.back() != '[') out += ',';

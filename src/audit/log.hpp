@@ -1,5 +1,5 @@
-// The Region's append-only log: segments of JSON lines. append_*() is one O_APPEND write on the
-// caller's thread (the entry survives kill -9 when it returns); a storage thread syncs within
+// The Region's append-only log: segments of JSON lines. append() is one O_APPEND write on the
+// caller's thread (its entries survive kill -9 when it returns); a storage thread syncs within
 // limits::sync_interval, chains entries by hash and rolls segments. After a failed write or sync
 // nothing is accepted until a new segment could be opened: what cannot be recorded is not run.
 #pragma once
@@ -77,10 +77,14 @@ class Log {
                                            LogOptions options);
   virtual ~Log() = default;
 
-  // Thread-safe. Errors: audit_unavailable. `closed` in strict mode must be followed by synced().
-  virtual Result<void> append_opened(const Record& record) = 0;
-  virtual Result<std::uint64_t> append_closed(const Record& record) = 0;  // a ticket for on_synced
-  virtual Result<void> append_service_event(const ServiceEvent& event) = 0;
+  // `lines` of append_entry(), `entries` of them, all or none. A ticket of the last one for
+  // on_synced(): in strict mode, a closed entry must be followed by it. Thread-safe. Errors:
+  // audit_unavailable.
+  virtual Result<std::uint64_t> append(std::string_view lines, std::uint64_t entries) = 0;
+  // One entry each.
+  Result<std::uint64_t> append_opened(const Record& record);
+  Result<std::uint64_t> append_closed(const Record& record);
+  Result<std::uint64_t> append_service_event(const ServiceEvent& event);
   // Runs `done` (on the storage thread) once everything up to `ticket` is on disk; in relaxed mode,
   // at once.
   virtual void on_synced(std::uint64_t ticket,

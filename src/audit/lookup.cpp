@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "audit/entry.hpp"
 #include "audit/newest_first.hpp"
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
@@ -222,12 +223,12 @@ Result<std::optional<json::object>> find_request(Disk& disk,
     if (!frame || frame->id != request_id) continue;
     const bool running = frame->kind == kind::opened;
     if (!running && frame->kind != kind::closed) continue;
-    auto document = parse_object(frame->body);
-    if (!document) return std::nullopt;
-    add_sequence(*document, sequences.of(lines.segment(), *line));
-    if (json::value* tidegate = document->if_contains("tidegate"); running && tidegate) {
-      tidegate->as_object()["outcome"] = "InProgress";
+    std::string whole(frame->body);
+    if (running) {
+      TRY(whole, unfinished_document(*frame, Unfinished::in_progress));
     }
+    auto document = parse_object(whole);
+    if (document) add_sequence(*document, sequences.of(lines.segment(), *line));
     return document;
   }
 }

@@ -56,15 +56,16 @@ TEST_F(LogTest, Filters) {
   }
   Record stranger = record(6);
   stranger.account = "999988887777";
-  stranger.request_parameters = {{"recipientAccountId", "111122223333"}};
+  const json::object parameters{{"recipientAccountId", "111122223333"}};
+  stranger.request_parameters = &parameters;
   ASSERT_TRUE(log->append_closed(stranger));
   const std::tuple<const char*, std::string, std::size_t> cases[] = {
       {"", "", 6},
       {"EventName", "Converse", 3},
       {"EventName", "Conv", 0},
       {"EventName", "", 0},
-      {"EventId", record(2).event_id, 1},
-      {"EventId", stranger.event_id, 0},
+      {"EventId", std::string(record(2).event_id), 1},
+      {"EventId", std::string(stranger.event_id), 0},
       {"ReadOnly", "true", 3},
       {"ReadOnly", "false", 3},
       {"Username", "ci", 1},

@@ -7,9 +7,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
 
@@ -33,48 +36,61 @@ struct AttemptRecord {
   std::string error;       // why it failed, never a payload
 };
 
-// The facts of one request. Everything is known when the closed entry is written; the opened entry
-// has the part above the line.
+// One Region of the row as the last decision saw it.
+struct Considered {
+  std::string_view region, verdict, sentence;
+  std::int32_t free = 0;
+  Duration rtt{0}, report_age{0};
+};
+
+// The facts of one request, borrowed: a Record lives for the call that writes it, and what it names
+// lives in the request. Everything is known when the closed entry is written; the opened entry has
+// the part above the line, and of it only what the record of a request that a crash cuts short
+// needs.
 struct Record {
   // ids and caller
-  std::string request_id, event_id;
+  std::string_view request_id, event_id;
   WallTime event_time;
-  std::string event_source;  // "bedrock.amazonaws.com"
-  std::string event_name;    // "Converse"
+  std::string_view event_source;  // "bedrock.amazonaws.com"
+  std::string_view event_name;    // "Converse"
   bool read_only = false;
-  std::string source_region;  // awsRegion
-  std::string account, principal_arn, principal_user_id, access_key_id;
-  std::string source_ip, user_agent;
-  std::string tls_version, tls_cipher, host_header;
-  std::string trace_id;  // of traceparent
+  std::string_view source_region;  // awsRegion
+  std::string_view account, principal_arn, principal_user_id, access_key_id;
+  std::string_view source_ip, user_agent;
+  std::string_view tls_version, tls_cipher, host_header;
+  std::string_view trace_id;  // of traceparent
   // what was asked
-  std::string model_ref;            // as passed: profile id, ARN, model id
-  json::object request_parameters;  // of control operations; for invocations only modelId
-  std::string profile_id;           // empty: a bare model id
+  std::string_view model_ref;                        // as passed: profile id, ARN, model id
+  const json::object* request_parameters = nullptr;  // of control operations
+  std::string_view profile_id, profile_arn;          // empty: a bare model id
   std::uint32_t profile_version = 0;
-  std::string row_hash;
-  std::string application_profile_arn;
-  std::string model_id;          // the foundation model of the profile
-  std::vector<std::string> row;  // the destinations
-  std::string body_sha256;
+  std::string_view row_hash;
+  std::string_view application_profile_arn;
+  std::string_view model_id, model_arn;  // the foundation model of the profile
+  std::vector<std::string_view> row;     // the destinations
+  const Sha256* body_hash = nullptr;
   std::int64_t bytes_in = 0;
-  json::object request_metadata;
+  const json::object* request_metadata = nullptr;
   // ---------------------------------------------------------------- known at the end
-  std::string inference_region = "none";
-  std::string model_name;  // what really ran
-  std::string outcome;     // "Success", "Refused", "Failed", "Cancelled", "Interrupted"
-  std::string error_code;  // AWS's type: "AccessDeniedException"; empty on success
-  std::string error_message;
-  std::string tidegate_code;  // "TG-1001"
-  int http_status = 0;
+  std::string_view inference_region = "none";
+  std::string_view model_name;  // what really ran
+  std::string_view outcome;     // "Success", "Refused", "Failed", "Cancelled", "Interrupted"
+  std::string_view error_code;  // AWS's type: "AccessDeniedException"; empty on success
+  std::string_view error_message;
+  std::string_view tidegate_code;  // "TG-1001"
+  int http_status = 0;             // 0: none was sent
   Usage usage;
-  std::string stop_reason;
+  std::string_view stop_reason;
   std::int64_t bytes_out = 0;
-  std::int64_t duration_ms = 0, first_byte_ms = -1, queue_ms = 0;
-  std::vector<AttemptRecord> attempts;
-  std::string route_reason;
-  json::array considered;     // of the last decision: {region, verdict, free, rttMs, sentence}
-  json::array policy_checks;  // {resource, requestedRegion, outcome, policy, statement}
+  std::int64_t duration_ms = -1, first_byte_ms = -1, queue_ms = 0;  // -1: not known
+  std::span<const AttemptRecord> attempts;
+  std::string_view route_reason;
+  std::vector<Considered> considered;  // of the last decision
+  std::vector<std::string_view>
+      not_deployed;  // Regions of the row that the deployment does not run
+  // JSON, written once for many requests. Where all of them allow, {allowed, by: [{policy,
+  // statement}]}; else [{resource, requestedRegion, outcome, policy, statement}].
+  std::string_view policy_checks;
 };
 
 // Facts that are not requests: GeofenceViolation, configuration changes, administrative acts,

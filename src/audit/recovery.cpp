@@ -76,11 +76,7 @@ Result<TimeRange> finish_segment(Disk& disk, const std::string& name, std::uint6
 
 // Opened entries without a closed one, from `from` on, as the closed lines they are owed.
 Result<std::vector<std::string>> interrupted_lines(Disk& disk, std::span<const std::string> names) {
-  struct Opened {
-    std::int64_t at;
-    std::string document;
-  };
-  std::map<std::string, Opened, std::less<>> open;
+  std::map<std::string, std::string, std::less<>> open;  // whole lines
   for (const std::string& name : names) {
     ForwardLines lines(disk, name, 0, to_the_end);
     for (;;) {
@@ -89,20 +85,18 @@ Result<std::vector<std::string>> interrupted_lines(Disk& disk, std::span<const s
       const auto frame = recover_frame(line->text);
       if (!frame) continue;
       if (frame->kind == kind::opened) {
-        open.insert_or_assign(std::string(frame->id), Opened{frame->at, std::string(frame->body)});
+        open.insert_or_assign(std::string(frame->id), std::string(line->text));
       } else if (frame->kind == kind::closed) {
         if (const auto found = open.find(frame->id); found != open.end()) open.erase(found);
       }
     }
   }
   std::vector<std::string> out;
-  for (const auto& [id, opened] : open) {
-    auto document = json::parse(opened.document);
-    if (!document || !document->is_object()) continue;  // its CRC was right: cannot be
-    std::string& line = out.emplace_back();
-    begin_frame(line, kind::closed, WallTime(std::chrono::microseconds(opened.at)), id);
-    line += json::serialize(interrupted(std::move(document->get_object())));
-    end_frame(line, 0);
+  for (const auto& [id, line] : open) {
+    const auto opened = recover_frame(line);
+    const auto document = unfinished_document(*opened, Unfinished::interrupted);
+    if (!document) continue;  // its CRC was right: cannot be
+    out.push_back(frame_line(kind::closed, opened->time(), id, *document));
   }
   return out;
 }

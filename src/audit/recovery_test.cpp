@@ -23,9 +23,9 @@ TEST_F(LogTest, ACrashLosesNothingAndInventsNothing) {
     for (const auto& one : records) {
       outcomes[text(one, "requestID")] = text(tidegate(one), "outcome");
     }
-    EXPECT_EQ(outcomes[record(1).request_id], "Success");
-    EXPECT_EQ(outcomes[record(2).request_id], "Interrupted");
-    EXPECT_EQ(outcomes[record(3).request_id], "Interrupted");
+    EXPECT_EQ(outcomes[std::string(record(1).request_id)], "Success");
+    EXPECT_EQ(outcomes[std::string(record(2).request_id)], "Interrupted");
+    EXPECT_EQ(outcomes[std::string(record(3).request_id)], "Interrupted");
     tick();
     expect_chain(6);
   }

@@ -35,7 +35,7 @@ std::optional<WallTime> segment_start(std::string_view name) {
 }
 
 std::string segment_line(WallTime now, std::string_view region, std::string_view previous_segment) {
-  std::string out;
+  Buffer out;
   begin_frame(out, kind::segment, now, "");
   ObjectWriter body(out);
   body.number(R"("formatVersion":)", format_version);
@@ -43,11 +43,11 @@ std::string segment_line(WallTime now, std::string_view region, std::string_view
   body.text_if(R"("previousSegment":)", previous_segment);
   body.end();
   end_frame(out, 0);
-  return out;
+  return std::string(out.view());
 }
 
 std::string seal_line(WallTime now, const TimeRange& range) {
-  std::string out;
+  Buffer out;
   begin_frame(out, kind::seal, now, "");
   ObjectWriter body(out);
   if (!range.empty()) {
@@ -56,7 +56,7 @@ std::string seal_line(WallTime now, const TimeRange& range) {
   }
   body.end();
   end_frame(out, 0);
-  return out;
+  return std::string(out.view());
 }
 
 TimeRange parse_seal(const json::object& body) {

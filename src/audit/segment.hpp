@@ -6,11 +6,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "audit/frame.hpp"
 #include "audit/log.hpp"
+#include "audit/tail.hpp"
 #include "base/json.hpp"
 
 namespace tidegate::audit {
@@ -37,18 +39,22 @@ struct SegmentInfo {
 };
 
 // A file that is being written, or was until a moment ago. Shared by the workers that append.
+// Writes are few, since each carries what one turn of a worker's loop had to say, so a lock may
+// order them: the chain then knows the file's bytes without reading them.
 struct Segment {
   std::string name;
   std::uint32_t number = 0;  // of this process's segments, from 1; part of tickets
   std::unique_ptr<Disk::File> file;
+  std::mutex write_mutex;                  // held while it is written to, and its tail taken
+  std::uint64_t bytes = 0;                 // in the file, as long as nothing failed
+  Tail tail;                               // of them, what the storage thread has not taken
   std::atomic<std::uint64_t> written = 0;  // entries whose write returned; the next ticket
   std::atomic<std::uint64_t> synced = 0;   // of them
   std::atomic<bool> failed = false;        // a write or a sync failed: nothing more goes in
   // The storage thread's own.
-  std::uint64_t safe_bytes = 0;     // of the file, on disk
-  std::uint64_t chained = 0;        // value of `synced` when the chain last caught up
-  bool own_lines_unsynced = false;  // a chain line was added after the last sync
-  bool finished = false;            // retired, and sealed where that was possible
+  std::uint64_t safe_bytes = 0;  // of the file, on disk
+  Tail unchained;                // of them, what the chain does not cover
+  bool finished = false;         // retired, and sealed where that was possible
   TimeRange range;
   std::optional<std::chrono::sys_days> day;  // of its first entry
 };

@@ -11,13 +11,6 @@ namespace {
 constexpr int ticket_entry_bits = 40;
 constexpr std::uint64_t ticket_entry_mask = (std::uint64_t{1} << ticket_entry_bits) - 1;
 
-// Each thread builds its lines in one buffer that keeps its memory.
-std::string& line_buffer() {
-  thread_local std::string buffer;
-  buffer.clear();
-  return buffer;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::open(std::unique_ptr<Disk> disk, Clock& clock,
@@ -25,6 +18,24 @@ Result<std::unique_ptr<Log>> Log::open(std::unique_ptr<Disk> disk, Clock& clock,
   TRY(Recovered recovered, recover(*disk, clock.wall()));
   return std::make_unique<SegmentLog>(std::move(disk), clock, std::move(options),
                                       std::move(recovered));
+}
+
+Result<std::uint64_t> Log::append_opened(const Record& record) {
+  Buffer line;
+  append_entry(line, Stage::opened, record);
+  return append(line.view(), 1);
+}
+
+Result<std::uint64_t> Log::append_closed(const Record& record) {
+  Buffer line;
+  append_entry(line, Stage::closed, record);
+  return append(line.view(), 1);
+}
+
+Result<std::uint64_t> Log::append_service_event(const ServiceEvent& event) {
+  Buffer line;
+  append_entry(line, event);
+  return append(line.view(), 1);
 }
 
 SegmentLog::SegmentLog(std::unique_ptr<Disk> disk, Clock& clock, LogOptions options,
@@ -52,58 +63,41 @@ SegmentLog::SegmentPtr SegmentLog::current() const {
   return current_;
 }
 
-Result<void> SegmentLog::append_opened(const Record& record) {
-  std::string& line = line_buffer();
-  begin_frame(line, kind::opened, record.event_time, record.request_id);
-  append_document(line, record, Stage::opened);
-  end_frame(line, 0);
-  TRY_VOID(append(line));
-  return {};
-}
-
-Result<std::uint64_t> SegmentLog::append_closed(const Record& record) {
-  std::string& line = line_buffer();
-  begin_frame(line, kind::closed, record.event_time, record.request_id);
-  append_document(line, record, Stage::closed);
-  end_frame(line, 0);
-  return append(line);
-}
-
-Result<void> SegmentLog::append_service_event(const ServiceEvent& event) {
-  std::string& line = line_buffer();
-  begin_frame(line, kind::service, event.event_time, event.event_id);
-  append_document(line, event);
-  end_frame(line, 0);
-  TRY_VOID(append(line));
-  return {};
-}
-
-Result<std::uint64_t> SegmentLog::append(std::string_view line) {
+Result<std::uint64_t> SegmentLog::append(std::string_view lines, std::uint64_t entries) {
   const SegmentPtr segment = current();
-  if (!segment || segment->failed) return fail(unavailable());
+  if (!segment) return fail(unavailable());
   const std::uint64_t synced = segment->synced;
   if (segment->written - synced >= limits::audit_unsynced_entries_max) return fail(unavailable());
-  if (const auto written = segment->file->append(line); !written) {
-    fail_segment(*segment, written.error());
-    return fail(unavailable());
-  }
-  const std::uint64_t entry = ++segment->written;
-  entries_.fetch_add(1, std::memory_order_relaxed);
+  TRY(const std::uint64_t last, write(*segment, lines, entries));
+  entries_.fetch_add(entries, std::memory_order_relaxed);
   // Counted first, then flagged; tick() clears the flag first, then reads the count: either it sees
   // this entry, or this thread sees the cleared flag.
   if (!dirty_ && !dirty_.exchange(true)) {
     dirty_since_ = clock_.mono().time_since_epoch().count();
     wake();
   }
-  return (std::uint64_t{segment->number} << ticket_entry_bits) | entry;
+  return (std::uint64_t{segment->number} << ticket_entry_bits) | last;
+}
+
+// Whole lines, behind all others; nothing goes behind a write that failed.
+Result<std::uint64_t> SegmentLog::write(Segment& segment, std::string_view lines,
+                                        std::uint64_t entries) {
+  std::scoped_lock lock(segment.write_mutex);
+  if (segment.failed) return fail(unavailable());
+  if (const auto written = segment.file->append(lines); !written) {
+    fail_segment(segment, written.error());
+    return fail(unavailable());
+  }
+  segment.bytes += lines.size();
+  segment.tail.add(lines);
+  return segment.written += entries;
 }
 
 void SegmentLog::wake() {
   if (waker_) waker_();
 }
 
-// The failed file may end in half a line; whoever writes behind it now is still read whole
-// (recover_frame), and nobody writes to it afterwards.
+// The failed file may end in half a line; nobody writes to it afterwards.
 void SegmentLog::fail_segment(Segment& segment, const Error& error) {
   if (segment.failed.exchange(true)) return;
   log::error("audit_not_writable", {{"segment", segment.name}, {"why", error.message}});

@@ -1,7 +1,8 @@
 // The Log over segments. Two sides meet here. Workers append: they take a reference to the current
-// segment, write once, and count; no lock is held while they write. The storage thread (tick)
-// syncs, extends the chain, rolls and mends. Rolling replaces the current segment first; the old
-// one is sealed when its last reference is gone, so no append can come behind the seal.
+// segment, write once, and count; the only lock held meanwhile is that segment's, for its order.
+// The storage thread (tick) syncs, extends the chain, rolls and mends. Rolling replaces the current
+// segment first; the old one is sealed when its last reference is gone, so no append can come
+// behind the seal.
 #pragma once
 
 #include <atomic>
@@ -20,9 +21,7 @@ class SegmentLog final : public Log {
   SegmentLog(std::unique_ptr<Disk> disk, Clock& clock, LogOptions options, Recovered recovered);
   ~SegmentLog() override;
 
-  Result<void> append_opened(const Record& record) override;
-  Result<std::uint64_t> append_closed(const Record& record) override;
-  Result<void> append_service_event(const ServiceEvent& event) override;
+  Result<std::uint64_t> append(std::string_view lines, std::uint64_t entries) override;
   void on_synced(std::uint64_t ticket, std::move_only_function<void(Result<void>)> done) override;
   Durability durability() const override { return options_.durability; }
   Result<EventPage> lookup(const EventQuery& query) override;
@@ -48,7 +47,7 @@ class SegmentLog final : public Log {
 
   // The workers' side.
   SegmentPtr current() const;
-  Result<std::uint64_t> append(std::string_view line);
+  Result<std::uint64_t> write(Segment& segment, std::string_view lines, std::uint64_t entries);
   void wake();
   void fail_segment(Segment& segment, const Error& error);
   Error unavailable() const;
@@ -60,6 +59,7 @@ class SegmentLog final : public Log {
   void retire_failed();
   void advance_chain();
   bool cover(const std::string& name, std::uint64_t end, Chain::Extent extent, TimeRange& range);
+  void cover_newest(Segment& segment);
   bool finish(Segment& segment);
   bool append_own(std::string_view line);
   Result<SegmentPtr> open_segment();

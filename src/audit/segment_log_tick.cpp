@@ -21,16 +21,20 @@ void SegmentLog::tick() {
 }
 
 void SegmentLog::sync(Segment& segment) {
-  const std::uint64_t written = segment.written;
-  if (!segment.failed && (written != segment.synced || segment.own_lines_unsynced)) {
-    const std::uint64_t bytes = segment.file->size();
+  std::uint64_t written = 0, bytes = 0;
+  {
+    std::scoped_lock lock(segment.write_mutex);
+    written = segment.written;
+    bytes = segment.bytes;
+    segment.unchained.take(segment.tail);
+  }
+  if (!segment.failed && bytes != segment.safe_bytes) {
     if (const auto done = segment.file->sync(); !done) {
       fail_segment(segment, done.error());
     } else {
       settled_ += written - segment.synced;
       segment.synced = written;
       segment.safe_bytes = bytes;
-      segment.own_lines_unsynced = false;
     }
   }
   settle(segment);
@@ -68,13 +72,7 @@ void SegmentLog::retire_failed() {
 // The log's own lines go where entries go.
 bool SegmentLog::append_own(std::string_view line) {
   const SegmentPtr segment = current();
-  if (!segment || segment->failed) return false;
-  if (const auto written = segment->file->append(line); !written) {
-    fail_segment(*segment, written.error());
-    return false;
-  }
-  segment->own_lines_unsynced = true;
-  return true;
+  return segment && write(*segment, line, 0);
 }
 
 // True: the chain covers `name` up to `end`.
@@ -108,9 +106,25 @@ void SegmentLog::advance_chain() {
     if (!finish(*live_.front())) return;
     live_.pop_front();
   }
-  if (newest->chained == newest->synced) return;
-  cover(newest->name, newest->safe_bytes, Chain::Extent::growing, newest->range);
-  newest->chained = newest->synced;
+  cover_newest(*newest);
+}
+
+// What was just written is still in memory; the file is read back only where that was too much.
+void SegmentLog::cover_newest(Segment& segment) {
+  if (chain_.segment() != segment.name) chain_.enter(segment.name);
+  while (chain_.offset() < segment.safe_bytes) {
+    std::string_view written = segment.unchained.since(chain_.offset());
+    if (written.empty()) {
+      cover(segment.name, segment.safe_bytes, Chain::Extent::growing, segment.range);
+      segment.unchained.forget_before(chain_.offset());
+      return;
+    }
+    written = written.substr(0, static_cast<std::size_t>(segment.safe_bytes - chain_.offset()));
+    const auto entry = chain_.cover(segment.name, written, segment.range);
+    if (!entry || !append_own(chain_line(clock_.wall(), *entry))) return;
+    chain_.commit(*entry);
+    segment.unchained.forget_before(chain_.offset());
+  }
 }
 
 // Seals a retired segment once nobody can append to it, and covers it to its end. False: not yet.
@@ -164,7 +178,10 @@ Result<SegmentLog::SegmentPtr> SegmentLog::open_segment() {
   }
   segment->number = ++last_number_;
   segment->written = segment->synced = owed_.size();
-  segment->safe_bytes = first.size();
+  segment->bytes = segment->safe_bytes = first.size();
+  segment->unchained.add(first);
+  segment->tail.add(first);
+  segment->tail.forget_before(first.size());
   entries_ += owed_.size();
   settled_ += owed_.size();
   owed_.clear();
@@ -212,7 +229,7 @@ bool SegmentLog::roll_is_due(Segment& segment) {
   if (segment.written == 0) return false;
   const auto today = std::chrono::floor<std::chrono::days>(clock_.wall());
   if (!segment.day) segment.day = today;
-  return segment.day != today || segment.file->size() >= options_.segment_bytes_max;
+  return segment.day != today || segment.safe_bytes >= options_.segment_bytes_max;
 }
 
 void SegmentLog::update_info(const Segment& segment, SegmentInfo::State state) {

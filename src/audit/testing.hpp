@@ -5,16 +5,38 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
+#include <set>
+
 #include "audit/memory_disk.hpp"
 #include "audit/verify.hpp"
 #include "base/virtual_loop.hpp"
 
 namespace tidegate::audit::testing {
 
+// A Record borrows; what tests make for one lives as long as the test program.
+inline std::string_view keep(std::string text) {
+  static std::mutex mutex;
+  static std::set<std::string, std::less<>> kept;
+  std::scoped_lock lock(mutex);
+  return *kept.insert(std::move(text)).first;
+}
+
 inline Record full_record(int number, WallTime at) {
+  static const json::object metadata{{"team", "payments"}};
+  static const Sha256 body_hash = sha256("the body");
+  static const AttemptRecord attempts[] = {{.region = "eu-central-1",
+                                            .outcome = "success",
+                                            .reason = "home_full",
+                                            .bytes_sent = 512,
+                                            .bytes_received = 2048,
+                                            .first_byte_ms = 38,
+                                            .total_ms = 228,
+                                            .model_name = "smollm2-135m-instruct",
+                                            .error = ""}};
   Record r;
-  r.request_id = fmt::format("00000000-0000-4000-8000-{:012}", number);
-  r.event_id = fmt::format("11111111-0000-4000-8000-{:012}", number);
+  r.request_id = keep(fmt::format("00000000-0000-4000-8000-{:012}", number));
+  r.event_id = keep(fmt::format("11111111-0000-4000-8000-{:012}", number));
   r.event_time = at;
   r.event_source = "bedrock.amazonaws.com";
   r.event_name = "Converse";
@@ -31,13 +53,16 @@ inline Record full_record(int number, WallTime at) {
   r.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   r.model_ref = "eu.amazon.nova-2-lite-v1:0";
   r.profile_id = "eu.amazon.nova-2-lite-v1:0";
+  r.profile_arn =
+      "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.amazon.nova-2-lite-v1:0";
   r.profile_version = 3;
-  r.row_hash = std::string(64, 'a');
+  r.row_hash = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
   r.model_id = "amazon.nova-2-lite-v1:0";
   r.row = {"eu-central-1", "eu-north-1", "eu-south-1", "eu-west-1", "eu-west-3"};
-  r.body_sha256 = std::string(64, 'b');
+  r.model_arn = "arn:aws:bedrock:eu-south-1::foundation-model/amazon.nova-2-lite-v1:0";
+  r.body_hash = &body_hash;
   r.bytes_in = 512;
-  r.request_metadata = {{"team", "payments"}};
+  r.request_metadata = &metadata;
   r.inference_region = "eu-central-1";
   r.model_name = "smollm2-135m-instruct";
   r.outcome = "Success";
@@ -47,19 +72,17 @@ inline Record full_record(int number, WallTime at) {
   r.bytes_out = 2048;
   r.duration_ms = 230;
   r.first_byte_ms = 40;
-  r.attempts = {{.region = "eu-central-1",
-                 .outcome = "success",
-                 .reason = "home_full",
-                 .bytes_sent = 512,
-                 .bytes_received = 2048,
-                 .first_byte_ms = 38,
-                 .total_ms = 228,
-                 .model_name = "smollm2-135m-instruct",
-                 .error = ""}};
+  r.attempts = attempts;
   r.route_reason = "home_full";
-  r.considered = {json::object{{"region", "eu-south-1"}, {"verdict", "full"}, {"free", 0}},
-                  json::object{{"region", "eu-central-1"}, {"verdict", "chosen"}, {"free", 2}}};
-  r.policy_checks = {json::object{{"resource", "arn:aws:bedrock:::x"}, {"outcome", "allowed"}}};
+  r.considered = {{.region = "eu-south-1", .verdict = "full", .sentence = "2 of 2 slots busy"},
+                  {.region = "eu-central-1",
+                   .verdict = "chosen",
+                   .sentence = "0 of 2 slots busy",
+                   .free = 2,
+                   .rtt = 11ms,
+                   .report_age = 40ms}};
+  r.not_deployed = {"eu-north-1", "eu-west-1", "eu-west-3"};
+  r.policy_checks = R"({"allowed":7,"by":[{"policy":"demo","statement":"#1"}]})";
   return r;
 }
 

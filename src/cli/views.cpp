@@ -64,6 +64,10 @@ std::string candidates_table(const json::object& owner, const catalog::Catalog& 
                    : "-",
                text_of(*candidate, "sentence", "")});
   }
+  for (const std::string& region : texts_of(owner, "notDeployed")) {
+    const auto* info = catalog.region(catalog::RegionId(region));
+    table.add({"  " + region, info ? info->city : "-", "not_deployed", "-", "-", "-", ""});
+  }
   return table.text("  ");
 }
 
@@ -73,8 +77,15 @@ std::string decided_by(const json::object& check) {
                         : fmt::format("{} {}", policy, text_of(check, "statement", ""));
 }
 
-// Denied checks one a line; allowed ones are counted.
+// Denied checks one a line; allowed ones are counted, in a record already.
 std::string policy_lines(const json::object& owner) {
+  if (const json::object& counted = object_of(owner, "policyChecks"); !counted.empty()) {
+    const auto allowed = number_of(counted, "allowed");
+    std::vector<std::string> by;
+    for (const json::object* one : objects_of(counted, "by")) by.push_back(decided_by(*one));
+    return fmt::format("  policy     {} of {} checks allow it, by {}\n", allowed, allowed,
+                       fmt::join(by, ", "));
+  }
   const auto checks = objects_of(owner, "policyChecks");
   if (checks.empty()) return {};
   std::string denied;

@@ -59,15 +59,15 @@ TEST(ExplainView, TellsASpill) {
     "attempts":[{"region":"eu-central-1","outcome":"success","reason":"source_full",
     "bytesSent":213,"bytesReceived":512,"startMs":1,"totalMs":400}],
     "decision":{"reason":"source_full","considered":[{"region":"eu-central-1",
-    "verdict":"chosen","free":2,"rttMs":11,"reportAgeMs":80,"sentence":"s"}]},
-    "policyChecks":[{"resource":"a","outcome":"allowed","policy":"p","statement":"s"}],
+    "verdict":"chosen","free":2,"rttMs":11,"reportAgeMs":80}],"notDeployed":["eu-west-3"]},
+    "policyChecks":{"allowed":7,"by":[{"policy":"p","statement":"s"}]},
     "sequence":12}})"),
                                  *catalog::Catalog::built_in());
   expect_words(text, {"2026-11-22T09:14:07.221Z", "r-1",
                       "eu-south-1 (Milan) -> eu-central-1 (Frankfurt)   Success 200", "9 in, 4 out",
                       "x, really tiny", "412 ms, first byte after 171 ms, waited 3 ms",
                       "source_full: the source has no room", "attempt 1  eu-central-1  success",
-                      "1 of 1 checks allow it, by p s", "number 12"});
+                      "7 of 7 checks allow it, by p s", "not_deployed", "number 12"});
 }
 
 TEST(ExplainView, TellsARefusal) {
