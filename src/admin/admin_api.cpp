@@ -203,9 +203,9 @@ Result<json::value> AdminApi::route(std::string_view query) const {
                                   .name = "Converse",
                                   .method = {},
                                   .path = {}};
-    const auto checks = worker_.pipeline().check(target, converse, *principal, *snapshot);
+    const auto checked = worker_.pipeline().check(target, converse, *principal, snapshot);
     json::array list;
-    for (const auto& check : *checks) {
+    for (const auto& check : checked->all()) {
       list.push_back(json::object{{"resource", check.request.resource},
                                   {"requestedRegion", check.request.requested_region},
                                   {"allowed", check.decision.allowed()},

@@ -33,7 +33,7 @@ TEST(Operations, HeadsNameTheirOperation) {
             "converse"),
        "Converse", "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.x.y",
        OperationId::converse},
-      {head("POST", "/model/x/invoke"), "InvokeModel", "x", OperationId::not_offered},
+      {head("POST", "/model/x/invoke"), "InvokeModel", "x", OperationId::invoke_model},
       {head("GET", "/inference-profiles?maxResults=2"), "ListInferenceProfiles", "",
        OperationId::list_inference_profiles},
       {head("POST", "/inference-profiles"), "CreateInferenceProfile", "",

@@ -13,6 +13,9 @@ OperationId offered(std::string_view name) {
   static const std::map<std::string_view, OperationId> ids{
       {"Converse", OperationId::converse},
       {"ConverseStream", OperationId::converse_stream},
+      {"InvokeModel", OperationId::invoke_model},
+      {"InvokeModelWithResponseStream", OperationId::invoke_model_with_response_stream},
+      {"CountTokens", OperationId::count_tokens},
       {"ListInferenceProfiles", OperationId::list_inference_profiles},
       {"GetInferenceProfile", OperationId::get_inference_profile},
       {"CreateInferenceProfile", OperationId::create_inference_profile},
@@ -36,6 +39,23 @@ const std::vector<Operation>& all_operations() {
   {offered(name), Service::service, name, method, path},
 #include "api/known_operations.inc"
 #undef OPERATION
+        // The doors of other APIs. The twins without a path are found by streamed().
+        {OperationId::chat_completions, Service::bedrock_runtime, "ChatCompletions", "POST",
+         "/v1/chat/completions"},
+        {OperationId::chat_completions, Service::bedrock_runtime, "ChatCompletions", "POST",
+         "/openai/v1/chat/completions"},
+        {OperationId::chat_completions_stream, Service::bedrock_runtime, "ChatCompletionsStream",
+         "POST", ""},
+        {OperationId::embeddings, Service::bedrock_runtime, "Embeddings", "POST", "/v1/embeddings"},
+        {OperationId::embeddings, Service::bedrock_runtime, "Embeddings", "POST",
+         "/openai/v1/embeddings"},
+        {OperationId::list_models, Service::bedrock, "ListModels", "GET", "/v1/models"},
+        {OperationId::list_models, Service::bedrock, "ListModels", "GET", "/openai/v1/models"},
+        {OperationId::messages, Service::bedrock_runtime, "Messages", "POST",
+         "/anthropic/v1/messages"},
+        {OperationId::messages_stream, Service::bedrock_runtime, "MessagesStream", "POST", ""},
+        {OperationId::messages_count_tokens, Service::bedrock_runtime, "MessagesCountTokens",
+         "POST", "/anthropic/v1/messages/count_tokens"},
     };
     return all;
   }();
@@ -93,6 +113,19 @@ Error unknown_operation(std::string_view what) {
 }  // namespace
 
 aws::Protocol Operation::protocol() const {
+  switch (id) {
+    case OperationId::chat_completions:
+    case OperationId::chat_completions_stream:
+    case OperationId::embeddings:
+    case OperationId::list_models:
+      return aws::Protocol::openai;
+    case OperationId::messages:
+    case OperationId::messages_stream:
+    case OperationId::messages_count_tokens:
+      return aws::Protocol::anthropic;
+    default:
+      break;
+  }
   switch (service) {
     case Service::bedrock_runtime:
     case Service::bedrock:
@@ -135,9 +168,21 @@ std::string_view Operation::event_source() const {
 std::string_view Operation::iam_action() const {
   switch (id) {
     case OperationId::converse:
+    case OperationId::invoke_model:
+    case OperationId::chat_completions:
+    case OperationId::embeddings:
+    case OperationId::messages:
       return "bedrock:InvokeModel";
     case OperationId::converse_stream:
+    case OperationId::invoke_model_with_response_stream:
+    case OperationId::chat_completions_stream:
+    case OperationId::messages_stream:
       return "bedrock:InvokeModelWithResponseStream";
+    case OperationId::count_tokens:
+    case OperationId::messages_count_tokens:
+      return "bedrock:CountTokens";
+    case OperationId::list_models:
+      return "bedrock:ListFoundationModels";
     case OperationId::list_inference_profiles:
       return "bedrock:ListInferenceProfiles";
     case OperationId::get_inference_profile:
@@ -166,6 +211,41 @@ std::string_view Operation::iam_action() const {
       return "";
   }
   return "";
+}
+
+bool Operation::is_invocation() const {
+  switch (id) {
+    case OperationId::converse:
+    case OperationId::converse_stream:
+    case OperationId::invoke_model:
+    case OperationId::invoke_model_with_response_stream:
+    case OperationId::count_tokens:
+      return true;
+    default:
+      return model_is_in_body();
+  }
+}
+
+bool Operation::model_is_in_body() const {
+  switch (id) {
+    case OperationId::chat_completions:
+    case OperationId::chat_completions_stream:
+    case OperationId::embeddings:
+    case OperationId::messages:
+    case OperationId::messages_stream:
+    case OperationId::messages_count_tokens:
+      return true;
+    default:
+      return false;
+  }
+}
+
+const Operation& streamed(const Operation& operation) {
+  const std::string_view twin = operation.id == OperationId::chat_completions
+                                    ? "ChatCompletionsStream"
+                                : operation.id == OperationId::messages ? "MessagesStream"
+                                                                        : std::string_view{};
+  return twin.empty() ? operation : *by_name(operation.service, twin);
 }
 
 bool Operation::read_only() const {
@@ -205,9 +285,11 @@ Result<HeadMatch> match_head(const http::RequestHead& head) {
   }
   const auto path = split(head.path(), '/');
   for (const Operation& operation : all_operations()) {
-    if (operation.protocol() == aws::Protocol::rest_json &&
-        matches(operation, head.method, path, out.match))
-      return out;
+    const aws::Protocol protocol = operation.protocol();
+    const bool by_path = protocol != aws::Protocol::json_1_1 && protocol != aws::Protocol::query;
+    if (!by_path || !matches(operation, head.method, path, out.match)) continue;
+    out.protocol = protocol;
+    return out;
   }
   return fail(unknown_operation(head.method + " " + std::string(head.path().substr(0, 200))));
 }

@@ -18,6 +18,16 @@ enum class Service : std::uint8_t { bedrock_runtime, bedrock, cloudtrail, sts };
 enum class OperationId : std::uint8_t {
   converse,
   converse_stream,
+  invoke_model,
+  invoke_model_with_response_stream,
+  count_tokens,
+  chat_completions,  // the doors of other APIs; a streamed twin is another action
+  chat_completions_stream,
+  embeddings,
+  list_models,
+  messages,
+  messages_stream,
+  messages_count_tokens,
   list_inference_profiles,
   get_inference_profile,
   create_inference_profile,
@@ -43,9 +53,8 @@ struct Operation {
   std::string_view signing_name() const;  // "bedrock": the service in the credential scope
   std::string_view event_source() const;  // "bedrock.amazonaws.com"
   std::string_view iam_action() const;    // "bedrock:InvokeModel"
-  bool is_invocation() const {
-    return id == OperationId::converse || id == OperationId::converse_stream;
-  }
+  bool is_invocation() const;
+  bool model_is_in_body() const;  // not in the path: the doors
   bool read_only() const;
 };
 
@@ -64,6 +73,9 @@ struct HeadMatch {
 };
 Result<HeadMatch> match_head(const http::RequestHead& head);
 Result<Match> match_query(std::string_view form_body);
+
+// The operation that a door's request is when its body asks for a stream; others are their own.
+const Operation& streamed(const Operation& operation);
 
 // The names of operations that are offered, for peers' reports.
 std::vector<std::string> offered_operations();

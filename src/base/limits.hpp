@@ -85,6 +85,7 @@ inline constexpr auto backend_first_byte_timeout = 60s;  // of a stream
 inline constexpr auto backend_answer_timeout =
     300s;  // a whole answer is generated before its first byte
 inline constexpr auto backend_probe_timeout = 1s;
+inline constexpr std::size_t backend_probe_bytes_max = 1024 * 1024;  // metrics of many engines
 inline constexpr std::size_t backend_error_bytes_max =
     64 * 1024;                                     // of an error's body that is looked at
 inline constexpr auto backend_idle_timeout = 30s;  // between two chunks of an answer

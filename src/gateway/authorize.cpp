@@ -10,13 +10,6 @@
 namespace tidegate::gateway {
 namespace {
 
-std::vector<policy::Check> denied_among(const std::vector<policy::Check>& checks) {
-  std::vector<policy::Check> out;
-  std::ranges::copy_if(checks, std::back_inserter(out),
-                       [](const policy::Check& c) { return !c.decision.allowed(); });
-  return out;
-}
-
 // Off until the operator grants it, to the deployment and to the caller.
 Result<void> check_global_grant(const Target& target, const identity::PrincipalRecord& principal,
                                 const RegionConfig& config) {
@@ -37,38 +30,48 @@ Result<void> check_global_grant(const Target& target, const identity::PrincipalR
 
 }  // namespace
 
-std::shared_ptr<const std::vector<policy::Check>> Pipeline::check(
-    const Target& target, const api::Operation& operation,
-    const identity::PrincipalRecord& principal, const Snapshot& snapshot) {
-  // A pure function of principal, action and row within one snapshot, so its result is remembered.
-  if (permits_version_ != snapshot.version || permits_.size() >= limits::permit_cache_max) {
+CheckedPtr Pipeline::check(const Target& target, const api::Operation& operation,
+                           const identity::PrincipalRecord& principal,
+                           const std::shared_ptr<const Snapshot>& snapshot) {
+  // A pure function of principal, action, row and application profile within one snapshot, so its
+  // result is remembered. A row belongs to one profile, or to one model of this Region.
+  if (permits_of_ != snapshot || permits_.size() >= limits::permit_cache_max) {
     permits_.clear();
-    permits_version_ = snapshot.version;
+    permits_of_ = snapshot;
   }
-  std::string key = fmt::format("{}\n{}\n{}\n{}", principal.arn, operation.iam_action(),
-                                target.row->hash(), target.model_id) +
-                    "\n" + target.application_profile_arn;
-  auto& cached = permits_[std::move(key)];
+  auto& cached = permits_[{&principal, target.row, operation.id, target.application_profile_arn}];
   if (!cached) {
-    cached = std::make_shared<const std::vector<policy::Check>>(
-        policy::check_invoke(snapshot.policies_of(principal),
+    cached = std::make_shared<const Checked>(
+        policy::check_invoke(snapshot->policies_of(principal),
                              {.action = std::string(operation.iam_action()),
                               .account = principal.account,
                               .model_id = target.model_id,
                               .profile = target.profile,
                               .row = target.row,
-                              .application_profile_arn = target.application_profile_arn}));
+                              .application_profile_arn = target.application_profile_arn}),
+        aws::foundation_model_arn(region_.config().region.str(), target.model_id));
   }
   return cached;
 }
 
+std::size_t Pipeline::PermitHash::operator()(const PermitKey& key) const {
+  const auto mix = [](std::size_t seed, std::size_t value) {
+    return (seed ^ value) * 0x9e3779b97f4a7c15u;
+  };
+  std::size_t out = std::hash<std::string_view>{}(key.application_profile_arn);
+  out = mix(out, static_cast<std::size_t>(key.operation));
+  out = mix(out, reinterpret_cast<std::size_t>(key.principal));
+  return mix(out, reinterpret_cast<std::size_t>(key.row)) >> 16;
+}
+
 Result<Permit> Pipeline::authorize(Trail& trail) {
   const identity::PrincipalRecord& principal = trail.principal->record();
-  trail.checks = check(*trail.target, trail.call->operation(), principal, *trail.snapshot);
-  const auto denied = denied_among(*trail.checks);
-  if (!denied.empty()) return fail(policy::access_denied(principal.arn, denied));
+  trail.checked = check(*trail.target, trail.call->operation(), principal, trail.snapshot);
+  if (!trail.checked->allowed()) {
+    return fail(policy::access_denied(principal.arn, trail.checked->denied()));
+  }
   TRY_VOID(check_global_grant(*trail.target, principal, region_.config()));
-  return Permit(trail.checks);
+  return Permit(trail.checked);
 }
 
 // Control operations: all that one does must be allowed, each on its resource.
@@ -82,10 +85,11 @@ Result<void> Pipeline::authorize_control(Trail& trail, const std::vector<Control
     policy::Decision decision = policy::evaluate(policies, request);
     checks.push_back({std::move(request), std::move(decision)});
   }
-  trail.checks = std::make_shared<const std::vector<policy::Check>>(std::move(checks));
-  const auto denied = denied_among(*trail.checks);
-  if (!denied.empty()) return fail(policy::access_denied(principal.arn, denied));
-  trail.permit = Permit(trail.checks);
+  trail.checked = std::make_shared<const Checked>(std::move(checks), "");
+  if (!trail.checked->allowed()) {
+    return fail(policy::access_denied(principal.arn, trail.checked->denied()));
+  }
+  trail.permit = Permit(trail.checked);
   return {};
 }
 

@@ -27,11 +27,6 @@ audit::AttemptRecord attempt_record(const model::Attempt& attempt, const catalog
   return out;
 }
 
-model::Operation model_operation(const api::Operation& operation) {
-  return operation.id == api::OperationId::converse_stream ? model::Operation::converse_stream
-                                                           : model::Operation::converse;
-}
-
 // Counts a request that is on its way to, or running at, a peer.
 class SentUnit {
  public:
@@ -81,12 +76,12 @@ Task<model::Attempt> Pipeline::execute_here(http::Exchange& exchange, Trail& tra
   }
   model::Slot slot(entry->backend, [this] { region_.capacity_changed(); });
   headers.add("x-tidegate-model", entry->config.name);
-  model::Work work{.operation = model_operation(trail.call->operation()),
+  model::Work work{.format = trail.format,
                    .model_id = trail.target->model_id,
                    .body = trail.call->body,
                    .request_id = trail.request_id,
                    .traceparent = trail.traceparent,
-                   .conversation = &*trail.conversation};
+                   .request = trail.request.get()};
   co_return co_await worker_.executor().execute(exchange, std::move(work), std::move(headers));
 }
 
@@ -114,7 +109,7 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
       .profile_version = target.row->version(),
       .row_hash = target.row->hash(),
       .subset = {},
-      .operation = std::string(trail.call->operation().name),
+      .operation = std::string(trail.call->format_name()),
       .model_id = target.model_id,
       .body_sha256 = to_hex(trail.call->body_hash),
       .principal_hash = to_hex(sha256(trail.principal->arn())),

@@ -107,7 +107,7 @@ peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64
   for (const auto& [model_id, entry] : region_.models().entries()) {
     report.models[model_id] = {.ready = entry.backend->healthy(),
                                .slots = entry.backend->config().slots,
-                               .busy = entry.backend->busy(),
+                               .busy = entry.backend->occupied(),
                                .waiting = region_.waiting().load(std::memory_order_relaxed)};
   }
   report.operations = api::offered_operations();
@@ -120,6 +120,10 @@ Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity
   if (!co_await exchange.begin(std::move(head))) co_return;
   for (std::uint64_t sequence = 1; !exchange.cancellation().requested(); ++sequence) {
     if (!co_await exchange.write(make_report(peer, sequence).encode())) break;
+    if (region_.draining()) {  // it has been said, and this link need not hold up the drain
+      co_await exchange.finish({}, {});
+      co_return;
+    }
     if (co_await sleep_for(worker_.loop(), limits::report_interval, &exchange.cancellation()) ==
         Wake::cancelled)
       break;
@@ -165,6 +169,11 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
     co_await refuse(exchange, token.error(), "");
     co_return;
   }
+  const auto format = chat::find_format(token->operation, token->model_id);
+  if (!format) {
+    co_await refuse(exchange, format.error(), token->request_id);
+    co_return;
+  }
   // Hop limit one: it runs here or is handed back.
   const model::ModelMap::Entry* entry = region_.models().find(token->model_id);
   const bool can_run = entry && entry->backend->healthy() && !region_.draining();
@@ -183,8 +192,7 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
   http::Headers headers;
   headers.add("x-tidegate-model", entry->config.name);
   model::Work work{
-      .operation = token->operation == "ConverseStream" ? model::Operation::converse_stream
-                                                        : model::Operation::converse,
+      .format = *format,
       .model_id = token->model_id,
       .body = body,
       .request_id = token->request_id,

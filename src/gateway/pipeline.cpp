@@ -9,7 +9,8 @@
 
 namespace tidegate::gateway {
 
-Pipeline::Pipeline(Region& region, Worker& worker) : region_(region), worker_(worker) {}
+Pipeline::Pipeline(Region& region, Worker& worker)
+    : region_(region), worker_(worker), journal_(worker.loop(), region.log()) {}
 
 Task<void> Pipeline::serve(http::Exchange& exchange) {
   if (co_await serve_operations(exchange)) co_return;
@@ -35,11 +36,7 @@ Task<void> Pipeline::serve(http::Exchange& exchange) {
     if (outcome) {
       last = std::move(outcome->bytes);
     } else {
-      const Error& error = outcome.error();
-      std::string payload = R"({"message":)";
-      json::append_quoted(payload, aws::full_message(error));
-      payload += '}';
-      aws::append_exception(last, aws::row_of(error.code).stream_member, payload);
+      trail.format->append_error(last, outcome.error());
     }
     co_await exchange.finish(std::move(last));
   } else {
@@ -52,20 +49,20 @@ Task<void> Pipeline::serve(http::Exchange& exchange) {
 Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
   CO_TRY(trail.call, co_await receive(exchange, trail));  // which operation; the whole body
   CO_TRY(trail.principal, identify(*trail.call, exchange, *trail.snapshot));  // who
+  CO_TRY_VOID(name_model(*trail.call));
   if (!trail.call->operation().is_invocation()) co_return co_await control(exchange, trail);
-  CO_TRY(trail.target, resolve(trail.call->match.path_parameters.begin()
-                                   ->second,  // which Regions: no other from here on
-                               trail.principal->account(), *trail.snapshot));
-  CO_TRY(trail.permit, authorize(trail));  // may they
-  CO_TRY(trail.conversation,
-         worker_.executor().check(trail.call->operation().id == api::OperationId::converse_stream
-                                      ? model::Operation::converse_stream
-                                      : model::Operation::converse,
-                                  trail.target->model_id,
-                                  trail.call->body));  // a body that no Region could run
+  CO_TRY(trail.target, resolve(trail.call->model_reference, trail.principal->account(),
+                               *trail.snapshot));  // which Regions: no other from here on
+  CO_TRY(trail.format, chat::find_format(trail.call->format_name(), trail.target->model_id));
+  CO_TRY(trail.request,
+         worker_.executor().check(*trail.format, trail.target->model_id, trail.call->body,
+                                  trail.request_id));  // a body that no Region could run
+  // A door's stream is asked for in the body, and is another action for policies.
+  if (trail.request->streams()) trail.call->match.operation = &api::streamed(trail.call->operation());
+  CO_TRY(trail.permit, authorize(trail));        // may they
   CO_TRY(auto admitted, admit(*trail.permit));         // is there room for one more
   trail.admitted.emplace(std::move(admitted));
-  CO_TRY_VOID(open_record(exchange, trail));  // before a byte leaves for a model
+  CO_TRY_VOID(co_await open_record(exchange, trail));  // before a byte leaves for a model
   const MonoTime deadline = worker_.loop().now() + region_.config().capacity_wait;
   for (int left = limits::attempts_max;;) {
     CO_TRY(trail.decision, co_await route(exchange, trail, deadline));  // where, with the reasons

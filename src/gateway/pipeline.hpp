@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "gateway/journal.hpp"
 #include "gateway/trail.hpp"
 #include "http/exchange.hpp"
 
@@ -39,9 +40,10 @@ class Pipeline final : public http::Handler {
   // resolve() and authorize() for a dry run: no exchange, no body. Errors as the stages give them.
   Result<Target> resolve(std::string_view model_reference, std::string_view account,
                          const Snapshot& snapshot) const;
-  std::shared_ptr<const std::vector<policy::Check>> check(
-      const Target& target, const api::Operation& operation,
-      const identity::PrincipalRecord& principal, const Snapshot& snapshot);
+  // `target` and `principal` are the snapshot's.
+  CheckedPtr check(const Target& target, const api::Operation& operation,
+                   const identity::PrincipalRecord& principal,
+                   const std::shared_ptr<const Snapshot>& snapshot);
 
  private:
   Task<Result<Answer>> run(http::Exchange& exchange, Trail& trail);
@@ -51,11 +53,13 @@ class Pipeline final : public http::Handler {
   Result<Permit> authorize(Trail& trail);                          // authorize.cpp
   Result<Admitted> admit(const Permit& permit);                    // admit.cpp
   Task<Result<routing::Decision>> route(http::Exchange& exchange, Trail& trail,
-                                        MonoTime deadline);                // route.cpp
-  Task<model::Attempt> execute(http::Exchange& exchange, Trail& trail);    // execute.cpp
-  Result<void> open_record(const http::Exchange& exchange, Trail& trail);  // record.cpp
+                                        MonoTime deadline);                   // route.cpp
+  Task<model::Attempt> execute(http::Exchange& exchange, Trail& trail);       // execute.cpp
+  Journal::Append open_record(const http::Exchange& exchange, Trail& trail);  // record.cpp
   Task<Result<void>> record(const http::Exchange& exchange, Trail& trail,
                             const Result<Answer>& outcome);
+  Journal::Append close_record(const http::Exchange& exchange, const Trail& trail,
+                               const Result<Answer>& outcome);
   Task<Result<Answer>> control(http::Exchange& exchange, Trail& trail);  // control.cpp
   Task<Result<Answer>> answer_control(Trail& trail, const api::Parameters& query);
   Result<void> authorize_control(Trail& trail, const std::vector<ControlCheck>& wanted);
@@ -79,9 +83,20 @@ class Pipeline final : public http::Handler {
 
   Region& region_;
   Worker& worker_;
-  std::unordered_map<std::string, std::shared_ptr<const std::vector<policy::Check>>>
-      permits_;  // of one snapshot
-  std::uint64_t permits_version_ = 0;
+  Journal journal_;
+  // Decisions of one snapshot, which is held so that its addresses stay names of its objects.
+  struct PermitKey {
+    const identity::PrincipalRecord* principal;
+    const catalog::Row* row;
+    api::OperationId operation;
+    std::string application_profile_arn;  // not the snapshot's
+    bool operator==(const PermitKey&) const = default;
+  };
+  struct PermitHash {
+    std::size_t operator()(const PermitKey& key) const;
+  };
+  std::unordered_map<PermitKey, CheckedPtr, PermitHash> permits_;
+  std::shared_ptr<const Snapshot> permits_of_;
 };
 
 }  // namespace tidegate::gateway

@@ -1,10 +1,17 @@
 // Stage 1, receive: which operation, and the whole body. The headers are checked first (form,
 // scope, clock, a known key), so that strangers cannot make us hold bodies.
+#include "chat/family_formats.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
+std::string_view Call::format_name() const {
+  std::string_view name = operation().name;
+  constexpr std::string_view twin = "Stream";
+  if (operation().model_is_in_body() && name.ends_with(twin)) name.remove_suffix(twin.size());
+  return name;
+}
 
 Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
   if (region_.draining()) {
@@ -38,6 +45,15 @@ Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
     CO_TRY(call.match, api::match_query(call.body));
   }
   co_return call;
+}
+
+Result<void> name_model(Call& call) {
+  if (call.operation().model_is_in_body()) {
+    TRY(call.model_reference, chat::model_in_body(call.body, call.protocol));
+  } else if (call.operation().is_invocation()) {
+    call.model_reference = call.match.path_parameters.begin()->second;
+  }
+  return {};
 }
 
 }  // namespace tidegate::gateway

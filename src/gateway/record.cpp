@@ -10,34 +10,47 @@
 namespace tidegate::gateway {
 namespace {
 
-json::array considered_json(const routing::Decision& decision, std::string_view model_id) {
-  json::array out;
-  for (const auto& candidate : decision.considered) {
-    out.push_back(json::object{{"region", candidate.region.str()},
-                               {"verdict", std::string(routing::name_of(candidate.verdict))},
-                               {"free", candidate.free},
-                               {"rttMs", seconds(candidate.rtt) * 1000},
-                               {"reportAgeMs", millis(candidate.report_age)},
-                               {"sentence", routing::sentence(candidate, model_id)}});
+// Regions that the deployment does not run are only named; of the chosen one the numbers say all.
+void add_decision(audit::Record& r, const Trail& trail, std::vector<std::string>& sentences) {
+  const auto& considered = trail.decision->considered;
+  r.route_reason = routing::name_of(trail.decision->reason);
+  sentences.reserve(considered.size());  // what is viewed must not move
+  for (const auto& candidate : considered) {
+    if (candidate.verdict == routing::Verdict::not_deployed) {
+      r.not_deployed.push_back(candidate.region.str());
+      continue;
+    }
+    std::string_view sentence;
+    if (candidate.verdict != routing::Verdict::chosen) {
+      sentence = sentences.emplace_back(routing::sentence(candidate, trail.target->model_id));
+    }
+    r.considered.push_back({.region = candidate.region.str(),
+                            .verdict = routing::name_of(candidate.verdict),
+                            .sentence = sentence,
+                            .free = candidate.free,
+                            .rtt = candidate.rtt,
+                            .report_age = candidate.report_age});
   }
-  return out;
 }
 
-json::array checks_json(const std::vector<policy::Check>& checks) {
-  static constexpr std::string_view outcomes[] = {"allowed", "explicitDeny", "implicitDeny"};
-  json::array out;
-  for (const auto& check : checks) {
-    out.push_back(
-        json::object{{"resource", check.request.resource},
-                     {"requestedRegion", check.request.requested_region},
-                     {"outcome", outcomes[static_cast<std::size_t>(check.decision.outcome)]},
-                     {"policy", check.decision.policy},
-                     {"statement", check.decision.statement}});
+// Where the model ran: the last attempt that reached one, also if its answer broke off.
+void add_attempts(audit::Record& r, const Trail& trail) {
+  for (std::size_t i = 0; i < trail.attempts.size(); ++i) {
+    const model::Attempt& attempt = trail.attempts[i];
+    if (!attempt.ok() && attempt.first_byte == MonoTime{}) continue;
+    r.inference_region = trail.attempt_records[i].region;
+    r.model_name = attempt.model_name;
+    r.usage = {attempt.usage.input_tokens, attempt.usage.output_tokens,
+               attempt.usage.cache_read_tokens, attempt.usage.cache_write_tokens};
+    r.stop_reason = attempt.stop_reason;
+    r.bytes_out = attempt.bytes_received;
+    r.first_byte_ms =
+        attempt.first_byte == MonoTime{} ? -1 : millis(attempt.first_byte - trail.arrived);
   }
-  return out;
+  r.attempts = trail.attempt_records;
 }
 
-std::string outcome_word(const Result<Answer>& outcome, const Trail& trail) {
+std::string_view outcome_word(const Result<Answer>& outcome, const Trail& trail) {
   if (outcome) return "Success";
   if (outcome.error().code == ErrorCode::cancelled) return "Cancelled";
   return trail.attempts.empty() ? "Refused" : "Failed";
@@ -66,28 +79,28 @@ audit::Record Pipeline::make_record(const http::Exchange& exchange, const Trail&
   r.tls_cipher = exchange.connection().tls_cipher;
   r.host_header = head.headers.get("host").value_or(head.authority);
   r.trace_id = trace_id(trail.traceparent);
-  r.request_parameters = trail.request_parameters;
-  r.body_sha256 = to_hex(call.body_hash);
+  if (!trail.request_parameters.empty()) r.request_parameters = &trail.request_parameters;
+  r.body_hash = &call.body_hash;
   r.bytes_in = static_cast<std::int64_t>(call.body.size());
-  if (call.operation().is_invocation()) r.model_ref = call.match.path_parameters.begin()->second;
+  if (call.operation().is_invocation()) r.model_ref = call.model_reference;
+  r.application_profile_arn = trail.application_profile_arn;
   if (trail.target) {
+    r.application_profile_arn = trail.target->application_profile_arn;
     r.model_id = trail.target->model_id;
     r.row_hash = trail.target->row->hash();
     if (trail.target->profile) {
       r.profile_id = trail.target->profile->id;
+      r.profile_arn = trail.target->profile_arn;
       r.profile_version = trail.target->profile->version;
     }
-    for (const auto& destination : trail.target->row->destinations())
-      r.row.push_back(destination.region().str());
+    if (trail.checked) r.model_arn = trail.checked->model_arn();
   }
   return r;
 }
 
-Result<void> Pipeline::open_record(const http::Exchange& exchange, Trail& trail) {
+Journal::Append Pipeline::open_record(const http::Exchange& exchange, Trail& trail) {
   trail.event_id = make_uuid(worker_.rng());
-  TRY_VOID(region_.log().append_opened(make_record(exchange, trail)));
-  trail.opened = true;
-  return {};
+  return journal_.append(audit::Stage::opened, make_record(exchange, trail));
 }
 
 Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail,
@@ -102,39 +115,40 @@ Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail
     co_return Result<void>{};
   }
   if (trail.event_id.empty()) trail.event_id = make_uuid(worker_.rng());
+  CO_TRY(const std::uint64_t ticket, co_await close_record(exchange, trail, outcome));
+  if (region_.log().durability() == audit::Durability::strict) {
+    co_return co_await synced(worker_.loop(), region_.log(), ticket);
+  }
+  co_return Result<void>{};
+}
+
+Journal::Append Pipeline::close_record(const http::Exchange& exchange, const Trail& trail,
+                                       const Result<Answer>& outcome) {
   audit::Record r = make_record(exchange, trail);
-  const MonoTime now = worker_.loop().now();
+  const Duration duration = worker_.loop().now() - trail.arrived;
+  std::string message;
   r.outcome = outcome_word(outcome, trail);
   r.http_status = 200;
   if (!outcome) {
     const Error& error = outcome.error();
     const aws::ErrorRow& row = aws::row_of(error.code);
+    message = aws::full_message(error);
     r.error_code = row.type;
-    r.error_message = aws::full_message(error);
+    r.error_message = message;
     r.tidegate_code = row.tidegate_code;
     if (!exchange.begun()) r.http_status = row.status;
   }
-  // Where the model ran: the last attempt that reached one, also if its answer broke off.
-  for (std::size_t i = 0; i < trail.attempts.size(); ++i) {
-    const model::Attempt& attempt = trail.attempts[i];
-    if (!attempt.ok() && attempt.first_byte == MonoTime{}) continue;
-    r.inference_region = trail.attempt_records[i].region;
-    r.model_name = attempt.model_name;
-    r.usage = {attempt.usage.input_tokens, attempt.usage.output_tokens,
-               attempt.usage.cache_read_tokens, attempt.usage.cache_write_tokens};
-    r.stop_reason = attempt.stop_reason;
-    r.bytes_out = attempt.bytes_received;
-    r.first_byte_ms =
-        attempt.first_byte == MonoTime{} ? -1 : millis(attempt.first_byte - trail.arrived);
+  if (trail.target) {
+    const auto& destinations = trail.target->row->destinations();
+    r.row.reserve(destinations.size());
+    for (const auto& destination : destinations) r.row.push_back(destination.region().str());
   }
-  r.duration_ms = millis(now - trail.arrived);
+  add_attempts(r, trail);
+  r.duration_ms = millis(duration);
   r.queue_ms = millis(trail.queued);
-  r.attempts = trail.attempt_records;
-  if (trail.decision) {
-    r.route_reason = routing::name_of(trail.decision->reason);
-    r.considered = considered_json(*trail.decision, trail.target->model_id);
-  }
-  if (trail.checks) r.policy_checks = checks_json(*trail.checks);
+  std::vector<std::string> sentences;
+  if (trail.decision) add_decision(r, trail, sentences);
+  if (trail.checked) r.policy_checks = trail.checked->text();
 
   region_.telemetry().request(
       {.operation = r.event_name,
@@ -143,16 +157,12 @@ Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail
        .inference_region = r.inference_region,
        .outcome = outcome ? "Success" : r.error_code,
        .reason = r.route_reason,
-       .duration = now - trail.arrived,
+       .duration = duration,
        .first_byte = r.first_byte_ms < 0 ? Duration(-1)
                                          : Duration(std::chrono::milliseconds(r.first_byte_ms)),
        .input_tokens = r.usage.input_tokens,
        .output_tokens = r.usage.output_tokens});
-  CO_TRY(const std::uint64_t ticket, region_.log().append_closed(r));
-  if (region_.log().durability() == audit::Durability::strict) {
-    co_return co_await synced(worker_.loop(), region_.log(), ticket);
-  }
-  co_return Result<void>{};
+  return journal_.append(audit::Stage::closed, r);
 }
 
 }  // namespace tidegate::gateway

@@ -11,8 +11,10 @@
 #include "api/operations.hpp"
 #include "audit/record.hpp"
 #include "catalog/catalog.hpp"
+#include "gateway/checked.hpp"
 #include "gateway/snapshot.hpp"
 #include "identity/authenticator.hpp"
+#include "model/attempt.hpp"
 #include "model/backend.hpp"
 #include "policy/policy.hpp"
 #include "routing/routing.hpp"
@@ -43,8 +45,14 @@ struct Call {
   identity::ClaimedIdentity claim;  // not yet believed
   std::string body;
   Sha256 body_hash{};
+  std::string model_reference{};            // of an invocation: as passed, in the path or the body
   const api::Operation& operation() const { return *match.operation; }
+  // By which chat::find_format knows it: a door's stream is asked for in the body, not by name.
+  std::string_view format_name() const;
 };
+
+// Fills model_reference, for which the body of a door's request has to be read: after identify().
+Result<void> name_model(Call& call);
 
 // resolve(): which Regions. From here on no other can be named.
 struct Target {
@@ -59,13 +67,12 @@ struct Target {
 // nothing else.
 class Permit {
  public:
-  const std::vector<policy::Check>& checks() const { return *checks_; }
+  const Checked& checked() const { return *checked_; }
 
  private:
   friend class Pipeline;
-  explicit Permit(std::shared_ptr<const std::vector<policy::Check>> checks)
-      : checks_(std::move(checks)) {}
-  std::shared_ptr<const std::vector<policy::Check>> checks_;
+  explicit Permit(CheckedPtr checked) : checked_(std::move(checked)) {}
+  CheckedPtr checked_;
 };
 
 // admit(): one unit of the gateway's bounded concurrency, given back when the request ends.
@@ -95,16 +102,16 @@ struct Trail {
   std::optional<identity::Principal> principal;
   std::optional<Target> target;
   std::optional<Permit> permit;
-  std::optional<chat::Conversation> conversation;  // the body, understood once
+  const chat::Format* format = nullptr;   // how the caller speaks
+  std::unique_ptr<const chat::Request> request;   // the body, understood
   std::optional<Admitted> admitted;
   std::optional<routing::Decision> decision;  // the last one
   std::vector<model::Attempt> attempts;
   std::vector<audit::AttemptRecord> attempt_records;
-  std::shared_ptr<const std::vector<policy::Check>> checks;  // also of a refusal
-  json::object request_parameters;                           // of control operations
+  CheckedPtr checked;                   // also of a refusal
+  json::object request_parameters;      // of control operations
   std::string application_profile_arn;  // that a control operation made, read or changed
   Duration queued{0};
-  bool opened = false;  // an opened entry was written
   std::string event_id;
   const model::Attempt* answered() const {
     return !attempts.empty() && attempts.back().ok() ? &attempts.back() : nullptr;

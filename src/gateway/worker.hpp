@@ -12,6 +12,7 @@
 #include "gateway/wait_queue.hpp"
 #include "identity/authenticator.hpp"
 #include "model/backend.hpp"
+#include "model/executor.hpp"
 #include "peer/links.hpp"
 #include "routing/routing.hpp"
 

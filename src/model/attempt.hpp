@@ -7,32 +7,29 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
-#include "catalog/catalog.hpp"
-#include "chat/conversation.hpp"
+#include "chat/format.hpp"
 #include "http/message.hpp"
 
 namespace tidegate::model {
 
-enum class Operation : std::uint8_t { converse, converse_stream };
-
 // What an executor needs to know of a request; the body is borrowed from the call that is being
 // served.
 struct Work {
-  Operation operation;
-  std::string_view model_id;  // the foundation model
-  std::string_view body;      // the client's, whole
+  const chat::Format* format;  // how the client speaks
+  std::string_view model_id;   // the foundation model
+  std::string_view body;       // the client's, whole
   std::string request_id;
   std::string traceparent;  // to pass on; may be empty
-  // What LocalExecutor::check made of the body, borrowed like it; null: the executor parses the
-  // body itself.
-  const chat::Conversation* conversation = nullptr;
+  // What LocalExecutor::check made of the body, borrowed like it; null: the executor reads the body
+  // itself.
+  const chat::Request* request = nullptr;
 };
 
 struct Attempt {
   std::optional<Error> error;  // none: success
   std::string model_name;      // the model that really ran, "smollm2-135m-instruct"
   chat::Usage usage;
-  std::string stop_reason;
+  std::string stop_reason;                    // empty where nothing was generated
   std::int64_t bytes_sent = 0;                // the request's body, as it went to where it ran
   std::int64_t bytes_received = 0;            // the answer's body, in the client's wire format
   MonoTime started{}, first_byte{}, ended{};  // first_byte is zero if there was none

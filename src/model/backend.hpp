@@ -1,32 +1,49 @@
-// Model servers of this Region. A Backend is one server with a number of slots; slots are
-// Region-wide (shared by all workers), connections are a worker's own.
+// Model servers of this Region, as configured and as they are now. A server has a number of slots,
+// which are Region-wide: shared by all workers.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "aws/sigv4.hpp"
 #include "chat/converse.hpp"
-#include "http/client.hpp"
-#include "model/attempt.hpp"
 
 namespace tidegate::model {
 
 enum class Health : std::uint8_t { down, up };
 
-enum class BackendKind : std::uint8_t { openai };
+// Which API a model server speaks: one adapter each (adapter.hpp).
+enum class BackendKind : std::uint8_t {
+  openai,     // llama.cpp, vLLM, SGLang, Ollama and others: /v1/chat/completions
+  anthropic,  // /v1/messages
+  bedrock,    // Amazon Bedrock, or another gateway like this one, in the same Region
+};
+
+// What the server can do with tools.
+enum class Tools : std::uint8_t {
+  native,  // it parses calls itself
+  schema,  // it does not: a forced call is asked for as structured output
+  none,
+};
 
 // As configured.
 struct BackendConfig {
-  std::string name;  // "llama"
+  std::string name{};  // "llama"
   BackendKind kind = BackendKind::openai;
-  std::string host;  // a literal address: nothing is resolved while serving
+  std::string host{};  // a literal address: nothing is resolved while serving
   std::uint16_t port = 0;
-  std::string base_path;    // "" or "/prefix"
-  std::string api_key;      // sent as a bearer token if not empty
+  std::string server_name{};       // of the Host header, and of TLS; empty: the address
+  std::string base_path{};         // "" or "/prefix"
+  std::string api_key{};           // a bearer token, or Anthropic's x-api-key; sent if not empty
+  aws::Credentials credentials{};  // bedrock: what it signs with
+  std::string region{};            // bedrock: this gateway's own, never another
+  Tools tools = Tools::native;
   std::uint32_t slots = 1;  // requests that it runs at once
 };
 struct ModelConfig {
@@ -37,14 +54,37 @@ struct ModelConfig {
   chat::AdditionalFields additional_fields;
 };
 
+// Whether a Bedrock back-end may be asked for this: a bare model id, no profile and no ARN, because
+// AWS would route those onwards.
+bool is_in_region_model(std::string_view id);
+
+// What a server says of itself. Absent is unknown, which is not zero.
+struct Load {
+  std::optional<std::uint32_t> running{}, waiting{};  // requests, ours among them
+  std::optional<double> cache_used{};                 // 0 to 1, of its KV cache
+};
+
+class BackendAdapter;
+
 // Region-wide state of one back-end; lock-free, shared by the workers.
 class BackendState {
  public:
-  explicit BackendState(BackendConfig config) : config_(std::move(config)) {}
+  explicit BackendState(BackendConfig config);
+  ~BackendState();
   const BackendConfig& config() const { return config_; }
+  const BackendAdapter& adapter() const { return *adapter_; }
   bool try_take_slot();  // false: all are busy
   void release_slot();
+  // Requests of ours that run there.
   std::uint32_t busy() const { return busy_.load(std::memory_order_relaxed); }
+  // Those and what others seem to run there: slots that are not to be had.
+  std::uint32_t occupied() const {
+    return std::min(busy() + foreign_.load(std::memory_order_relaxed), config_.slots);
+  }
+  // The newest load, from the probe alone. `busy_before` is what busy() was when it was asked for:
+  // what is beyond it and busy(), twice in a row, is somebody else's.
+  void set_load(const Load& load, std::uint32_t busy_before);
+  Load load() const;
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   void set_health(Health health) {
     healthy_.store(health == Health::up, std::memory_order_relaxed);
@@ -52,8 +92,13 @@ class BackendState {
 
  private:
   BackendConfig config_;
+  std::unique_ptr<const BackendAdapter> adapter_;
   std::atomic<std::uint32_t> busy_{0};
   std::atomic<bool> healthy_{false};
+  std::atomic<std::uint32_t> foreign_{0};
+  std::atomic<std::int64_t> running_{-1}, waiting_{-1};  // -1: unknown
+  std::atomic<double> cache_used_{-1};
+  std::uint32_t foreign_before_ = 0;  // of the probe before; the probe's own
 };
 
 // Region-wide: which model runs on which back-end.
@@ -91,48 +136,6 @@ class Slot {
  private:
   std::shared_ptr<BackendState> backend_;
   std::function<void()> on_release_;
-};
-
-// Connections of one worker to the back-ends: one http::Client each, made by a factory port.
-using ClientFactory = std::function<std::unique_ptr<http::Client>(const BackendConfig&)>;
-
-class LocalExecutor {
- public:
-  LocalExecutor(Loop& loop, std::shared_ptr<const ModelMap> models, ClientFactory factory);
-  // Refuses at the source what no Region could run, before any is chosen, and keeps what was
-  // understood for Work::conversation. A model that does not run here is checked by Converse's own
-  // rules only: which additional fields it takes is known where it runs. Errors: those of
-  // chat::parse_converse and chat::check_openai.
-  Result<chat::Conversation> check(Operation operation, std::string_view model_id,
-                                   std::string_view body) const;
-  // The slot is held by the caller for as long as this runs. For a stream it calls
-  // exchange.begin()/write() itself (with the given extra headers in the head) and keeps the last
-  // bytes in Attempt::answer_tail; a unary answer is whole in answer_head and answer_tail.
-  Task<Attempt> execute(http::Exchange& exchange, Work work, http::Headers extra_headers);
-  // GET /health of every back-end, all at once; tells BackendState. Called by the gateway every
-  // second.
-  Task<void> probe();
-
- private:
-  Task<Result<void>> run(http::Exchange& exchange, const Work& work, http::Headers extra_headers,
-                         Attempt& attempt);
-  Task<Result<std::unique_ptr<http::ClientExchange>>> ask(http::Exchange& exchange,
-                                                          const ModelMap::Entry& entry,
-                                                          const Work& work, std::string_view body,
-                                                          Attempt& attempt);
-  Task<Result<void>> answer_whole(http::ClientExchange& answer,
-                                  const chat::Conversation& conversation,
-                                  http::Headers extra_headers, Attempt& attempt);
-  Task<Result<void>> answer_stream(http::Exchange& exchange, http::ClientExchange& answer,
-                                   const chat::Conversation& conversation,
-                                   http::Headers extra_headers, Attempt& attempt);
-  Task<Result<void>> pass_on(http::Exchange& exchange, std::string bytes,
-                             const http::Headers& extra_headers, Attempt& attempt);
-  Task<void> probe_one(BackendState& backend, std::size_t& left, Event& all_done);
-
-  Loop& loop_;
-  std::shared_ptr<const ModelMap> models_;
-  std::map<std::string, std::unique_ptr<http::Client>> clients_;  // by the back-end's name
 };
 
 }  // namespace tidegate::model

@@ -59,11 +59,12 @@ Said said_in(std::string_view body) {
   return out;
 }
 
-// The words of llama.cpp ("exceeds the available context size"), vLLM ("maximum context length is")
-// and OpenAI.
+// The words of llama.cpp ("exceeds the available context size"), vLLM ("maximum context length
+// is"), OpenAI, Anthropic and Amazon Bedrock.
 bool is_too_long(const Said& said) {
   return said.name == "exceed_context_size_error" || said.name == "context_length_exceeded" ||
-         said.message.contains("context size") || said.message.contains("context length");
+         said.message.contains("context size") || said.message.contains("context length") ||
+         said.message.contains("prompt is too long") || said.message.contains("input is too long");
 }
 
 // llama.cpp without a projector (as HTTP 500), vLLM with a model of text only.
@@ -103,7 +104,7 @@ Error classified(int status, const Said& said, std::string why) {
     }
     if (is_too_long(said)) return refused("Input is too long for requested model.", std::move(why));
   }
-  if (status == 429 || status == 503) {
+  if (status == 429 || status == 503 || status == 529) {  // 529: Anthropic is overloaded
     return backend_error(ErrorCode::model_not_ready, Retry::other_region,
                          "Model is not ready for inference. Wait and try your request again.", {},
                          std::move(why));

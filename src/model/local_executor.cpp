@@ -4,34 +4,36 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
-#include "chat/openai.hpp"
-#include "model/backend.hpp"
+#include "model/executor.hpp"
 #include "model/failure.hpp"
+#include "model/load.hpp"
 
 namespace tidegate::model {
 namespace {
 
 using ClientExchangePtr = std::unique_ptr<http::ClientExchange>;
 
-http::ClientRequest chat_request(const BackendConfig& backend, const Work& work,
-                                 std::string_view body) {
-  http::ClientRequest out{
-      .method = "POST",
-      .target = backend.base_path + "/v1/chat/completions",
-      .headers = {{"content-type", "application/json"},
-                  {"accept", work.operation == Operation::converse_stream ? "text/event-stream"
-                                                                          : "application/json"}},
-      .body = body};
-  if (!backend.api_key.empty()) out.headers.add("authorization", "Bearer " + backend.api_key);
-  if (!work.traceparent.empty()) out.headers.add("traceparent", work.traceparent);
-  return out;
+http::ClientTimeouts timeouts_of(chat::Streaming streaming) {
+  return {.connect = limits::backend_connect_timeout,
+          .first_byte = streaming == chat::Streaming::yes ? limits::backend_first_byte_timeout
+                                                          : limits::backend_answer_timeout,
+          .idle = limits::backend_idle_timeout};
 }
 
-http::ClientTimeouts timeouts_of(Operation operation) {
-  return {.connect = limits::backend_connect_timeout,
-          .first_byte = operation == Operation::converse_stream ? limits::backend_first_byte_timeout
-                                                                : limits::backend_answer_timeout,
-          .idle = limits::backend_idle_timeout};
+// The request as it leaves, whole and let in.
+BackendRequest prepared(const BackendState& backend, BackendRequest request, WallTime now,
+                        const std::string& traceparent = {}) {
+  request.target.insert(0, backend.config().base_path);
+  if (!traceparent.empty()) request.headers.add("traceparent", traceparent);
+  backend.adapter().authorize(request, now);
+  return request;
+}
+
+http::ClientRequest borrowed(const BackendRequest& request) {
+  return {.method = request.method,
+          .target = request.target,
+          .headers = request.headers,
+          .body = request.body};
 }
 
 // The whole body, or as much of it as `max` allows; `whole` says which.
@@ -60,13 +62,13 @@ void learn(BackendState& backend, Health health, std::string_view why) {
              {{"backend", backend.config().name}, {"healthy", healthy}, {"why", why}});
 }
 
-http::Headers with_content_type(std::string type, const http::Headers& rest) {
-  http::Headers out{{"content-type", std::move(type)}};
+http::Headers with_content_type(std::string_view type, const http::Headers& rest) {
+  http::Headers out{{"content-type", std::string(type)}};
   for (const http::Header& header : rest) out.add(header.name, header.value);
   return out;
 }
 
-Error stream_failure(const chat::OpenAiStreamReader& reader, const Error& error, Phase phase) {
+Error stream_failure(const chat::StreamReader& reader, const Error& error, Phase phase) {
   if (reader.error_event().empty()) return answer_failure(error, phase);
   return status_failure(error.upstream_status ? error.upstream_status : 500, reader.error_event(),
                         phase);
@@ -81,7 +83,35 @@ Error not_here(std::string_view model_id) {
           .why = fmt::format("the model {} does not run in this Region", model_id)};
 }
 
+// Lengths of padding must not repeat from request to request.
+std::uint64_t padding_seed(std::string_view request_id) {
+  return std::hash<std::string_view>{}(request_id);
+}
+
+const chat::Conversation* conversation_in(const chat::Order& order) {
+  if (const auto* count = std::get_if<chat::CountRequest>(&order)) return &count->conversation;
+  return std::get_if<chat::Conversation>(&order);
+}
+
 }  // namespace
+
+// One request on its way, for the steps that it takes here.
+struct LocalExecutor::Run {
+  http::Exchange& exchange;
+  const Work& work;
+  const chat::Request& request;
+  const ModelMap::Entry& entry;
+  http::Headers extra_headers;
+  Attempt& attempt;
+
+  const BackendAdapter& adapter() const { return entry.backend->adapter(); }
+};
+
+// An answer of status 200, and the request that it must not outlive.
+struct LocalExecutor::Reply {
+  std::unique_ptr<BackendRequest> request;
+  ClientExchangePtr answer;
+};
 
 LocalExecutor::LocalExecutor(Loop& loop, std::shared_ptr<const ModelMap> models,
                              ClientFactory factory)
@@ -91,13 +121,23 @@ LocalExecutor::LocalExecutor(Loop& loop, std::shared_ptr<const ModelMap> models,
   }
 }
 
-Result<chat::Conversation> LocalExecutor::check(Operation, std::string_view model_id,
-                                                std::string_view body) const {
+Result<std::unique_ptr<const chat::Request>> LocalExecutor::check(
+    const chat::Format& format, std::string_view model_id, std::string_view body,
+    std::string_view request_id) const {
+  static const chat::AdditionalFields everything{.pass_all = true};
   const ModelMap::Entry* entry = models_->find(model_id);
-  if (!entry) return chat::parse_converse(body, {.pass_all = true});
-  TRY(auto conversation, chat::parse_converse(body, entry->config.additional_fields));
-  TRY_VOID(chat::check_openai(conversation));
-  return conversation;
+  TRY(auto request,
+      format.parse(body, {.model_id = model_id,
+                          .fields = entry ? entry->config.additional_fields : everything,
+                          .request_id = request_id,
+                          .padding_seed = padding_seed(request_id),
+                          .unix_seconds = std::chrono::floor<std::chrono::seconds>(
+                                              loop_.clock().wall().time_since_epoch())
+                                              .count()}));
+  if (const auto* conversation = entry ? conversation_in(request->order()) : nullptr) {
+    TRY_VOID(entry->backend->adapter().check(*conversation));
+  }
+  return request;
 }
 
 Task<Attempt> LocalExecutor::execute(http::Exchange& exchange, Work work,
@@ -119,39 +159,105 @@ Task<Result<void>> LocalExecutor::run(http::Exchange& exchange, const Work& work
   const ModelMap::Entry* entry = models_->find(work.model_id);
   if (!entry) co_return fail(not_here(work.model_id));
   attempt.model_name = entry->config.name;
-  chat::Conversation parsed;
-  if (!work.conversation) {
-    CO_TRY(parsed, check(work.operation, work.model_id, work.body));
+  std::unique_ptr<const chat::Request> parsed;
+  if (!work.request) {
+    CO_TRY(parsed, check(*work.format, work.model_id, work.body, work.request_id));
   }
-  const chat::Conversation& conversation = work.conversation ? *work.conversation : parsed;
-  const bool streams = work.operation == Operation::converse_stream;
-  CO_TRY(const std::string body,
-         chat::openai_request(conversation, entry->config.served_as,
-                              streams ? chat::Streaming::yes : chat::Streaming::no));
-  CO_TRY(const ClientExchangePtr answer, co_await ask(exchange, *entry, work, body, attempt));
-  if (!streams) {
-    co_return co_await answer_whole(*answer, conversation, std::move(extra_headers), attempt);
+  Run run{.exchange = exchange,
+          .work = work,
+          .request = work.request ? *work.request : *parsed,
+          .entry = *entry,
+          .extra_headers = std::move(extra_headers),
+          .attempt = attempt};
+  const chat::Order& order = run.request.order();
+  if (const auto* conversation = std::get_if<chat::Conversation>(&order)) {
+    co_return co_await converse(run, *conversation);
   }
-  co_return co_await answer_stream(exchange, *answer, conversation, std::move(extra_headers),
-                                   attempt);
+  if (const auto* request = std::get_if<chat::EmbeddingRequest>(&order)) {
+    co_return co_await embed(run, *request);
+  }
+  co_return co_await count(run, std::get<chat::CountRequest>(order).conversation);
+}
+
+Task<Result<void>> LocalExecutor::converse(Run& run, const chat::Conversation& conversation) {
+  const auto streaming = run.request.streams() ? chat::Streaming::yes : chat::Streaming::no;
+  CO_TRY(BackendRequest request, run.adapter().ask(conversation, run.entry.config, streaming));
+  if (run.request.streams()) {
+    CO_TRY(const Reply reply, co_await ask(run, std::move(request), streaming));
+    co_return co_await answer_stream(run, *reply.answer, conversation);
+  }
+  CO_TRY(const std::string body, co_await ask_whole(run, std::move(request)));
+  auto completion = run.adapter().read(body, conversation);
+  if (!completion) {
+    co_return fail(answer_failure(std::move(completion).error(), Phase::before_first_byte));
+  }
+  completion->stop_reason =
+      chat::refine(completion->stop_reason, completion->usage, conversation.sampling.max_tokens);
+  run.attempt.usage = completion->usage;
+  run.attempt.stop_reason = name_of(completion->stop_reason);
+  answer_whole(run, *std::move(completion));
+  co_return Result<void>{};
+}
+
+Task<Result<void>> LocalExecutor::embed(Run& run, const chat::EmbeddingRequest& request) {
+  CO_TRY(BackendRequest asked, run.adapter().ask(request, run.entry.config));
+  CO_TRY(const std::string body, co_await ask_whole(run, std::move(asked)));
+  auto embeddings = run.adapter().read(body, request);
+  if (!embeddings) {
+    co_return fail(answer_failure(std::move(embeddings).error(), Phase::before_first_byte));
+  }
+  run.attempt.usage.input_tokens = embeddings->input_tokens;
+  answer_whole(run, *std::move(embeddings));
+  co_return Result<void>{};
+}
+
+// Whatever a server answers to a question about tokens, its counting knows what it means.
+Task<Result<void>> LocalExecutor::count(Run& run, const chat::Conversation& conversation) {
+  const auto counting = run.adapter().count(conversation, run.entry.config);
+  if (!counting) {
+    co_return cannot("The provided model doesn't support counting tokens.",
+                     "The model server that runs it has no way to count them.");
+  }
+  for (;;) {
+    const BackendRequest request =
+        prepared(*run.entry.backend, counting->next(), loop_.clock().wall(), run.work.traceparent);
+    auto sent = co_await clients_.at(run.entry.backend->config().name)
+                    ->send(borrowed(request), timeouts_of(chat::Streaming::no),
+                           &run.exchange.cancellation());
+    auto head = sent ? co_await (*sent)->head() : std::unexpected(sent.error());
+    auto body = head ? co_await read_body(**sent, limits::backend_answer_bytes_max)
+                     : std::unexpected(head.error());
+    if (!body) {
+      co_return fail(transport_failure(body.error(), Phase::before_first_byte, Cause::broken));
+    }
+    run.attempt.bytes_sent += static_cast<std::int64_t>(request.body.size());
+    run.attempt.first_byte = loop_.now();
+    CO_TRY(const auto tokens, counting->take(head->status, body->bytes));
+    if (!tokens) continue;
+    answer_whole(run, *tokens);
+    co_return Result<void>{};
+  }
 }
 
 // Gives the answer once its head is there and says 200.
-Task<Result<ClientExchangePtr>> LocalExecutor::ask(http::Exchange& exchange,
-                                                   const ModelMap::Entry& entry, const Work& work,
-                                                   std::string_view body, Attempt& attempt) {
-  BackendState& backend = *entry.backend;
+Task<Result<LocalExecutor::Reply>> LocalExecutor::ask(Run& run, BackendRequest request,
+                                                      chat::Streaming streaming) {
+  BackendState& backend = *run.entry.backend;
   http::Client& client = *clients_.at(backend.config().name);
-  const http::ClientTimeouts timeouts = timeouts_of(work.operation);
+  const http::ClientTimeouts timeouts = timeouts_of(streaming);
+  Cancellation& cancellation = run.exchange.cancellation();
+  Reply reply{.request = std::make_unique<BackendRequest>(prepared(
+                  backend, std::move(request), loop_.clock().wall(), run.work.traceparent)),
+              .answer = nullptr};
   for (bool again = true;;) {
     const MonoTime asked = loop_.now();
-    auto sent = co_await client.send(chat_request(backend.config(), work, body), timeouts,
-                                     &exchange.cancellation());
+    auto sent = co_await client.send(borrowed(*reply.request), timeouts, &cancellation);
     auto head = sent ? co_await (*sent)->head() : std::unexpected(sent.error());
     if (head) {
-      attempt.bytes_sent = static_cast<std::int64_t>(body.size());
-      if (head->status == 200) co_return *std::move(sent);
-      auto said = co_await read_body(**sent, limits::backend_error_bytes_max);
+      run.attempt.bytes_sent = static_cast<std::int64_t>(reply.request->body.size());
+      reply.answer = *std::move(sent);
+      if (head->status == 200) co_return reply;
+      auto said = co_await read_body(*reply.answer, limits::backend_error_bytes_max);
       co_return fail(
           status_failure(head->status, said ? said->bytes : "", Phase::before_first_byte));
     }
@@ -159,7 +265,7 @@ Task<Result<ClientExchangePtr>> LocalExecutor::ask(http::Exchange& exchange,
     // A kept connection may have been closed while the request was leaving: that costs one more
     // try, not an error.
     const bool unsent = head.error().retry == Retry::same_region && waited < timeouts.connect;
-    if (unsent && std::exchange(again, false) && !exchange.cancellation().requested()) continue;
+    if (unsent && std::exchange(again, false) && !cancellation.requested()) continue;
     Error failure = transport_failure(head.error(), Phase::before_first_byte,
                                       waited >= timeouts.first_byte ? Cause::late : Cause::broken);
     // The next decision should not wait for the next probe to learn this.
@@ -168,84 +274,85 @@ Task<Result<ClientExchangePtr>> LocalExecutor::ask(http::Exchange& exchange,
   }
 }
 
-Task<Result<void>> LocalExecutor::answer_whole(http::ClientExchange& answer,
-                                               const chat::Conversation& conversation,
-                                               http::Headers extra_headers, Attempt& attempt) {
-  attempt.first_byte = loop_.now();
-  auto body = co_await read_body(answer, limits::backend_answer_bytes_max);
+Task<Result<std::string>> LocalExecutor::ask_whole(Run& run, BackendRequest request) {
+  CO_TRY(const Reply reply, co_await ask(run, std::move(request), chat::Streaming::no));
+  run.attempt.first_byte = loop_.now();
+  auto body = co_await read_body(*reply.answer, limits::backend_answer_bytes_max);
   if (!body) {
     co_return fail(transport_failure(body.error(), Phase::before_first_byte, Cause::broken));
   }
-  auto completion = chat::parse_openai_answer(body->bytes);
-  if (!completion) {
-    co_return fail(answer_failure(std::move(completion).error(), Phase::before_first_byte));
-  }
-  completion->stop_reason =
-      chat::refine(completion->stop_reason, completion->usage, conversation.sampling.max_tokens);
-  attempt.usage = completion->usage;
-  attempt.stop_reason = name_of(completion->stop_reason);
-  attempt.answer_tail =
-      chat::converse_answer(*completion, loop_.now() - attempt.started, conversation.echo);
-  attempt.bytes_received = static_cast<std::int64_t>(attempt.answer_tail.size());
-  attempt.answer_head.headers = with_content_type("application/json", extra_headers);
-  attempt.answer_head.headers.set("content-length", std::to_string(attempt.answer_tail.size()));
-  co_return Result<void>{};
+  co_return std::move(body->bytes);
 }
 
-Task<Result<void>> LocalExecutor::answer_stream(http::Exchange& exchange,
-                                                http::ClientExchange& answer,
-                                                const chat::Conversation& conversation,
-                                                http::Headers extra_headers, Attempt& attempt) {
-  chat::OpenAiStreamReader reader;
-  chat::ConverseStreamWriter writer;
+void LocalExecutor::answer_whole(Run& run, const chat::Outcome& outcome) {
+  Attempt& attempt = run.attempt;
+  chat::WholeAnswer answer =
+      run.request.answer(outcome, {.latency = loop_.now() - attempt.started,
+                                   .first_byte = attempt.first_byte - attempt.started});
+  attempt.answer_tail = std::move(answer.body);
+  attempt.bytes_received = static_cast<std::int64_t>(attempt.answer_tail.size());
+  http::Headers& headers = attempt.answer_head.headers;
+  headers = with_content_type(run.work.format->content_type(), run.extra_headers);
+  for (const http::Header& header : answer.headers) headers.add(header.name, header.value);
+  headers.set("content-length", std::to_string(attempt.answer_tail.size()));
+}
+
+Task<Result<void>> LocalExecutor::answer_stream(Run& run, http::ClientExchange& answer,
+                                                const chat::Conversation& conversation) {
+  Attempt& attempt = run.attempt;
+  const auto reader = run.adapter().reader(conversation, run.work.request_id);
+  const auto writer = run.request.stream();
   std::vector<chat::Delta> deltas;
-  std::optional<chat::StopReason> stop;
-  const auto phase = [&] { return exchange.begun() ? Phase::streaming : Phase::before_first_byte; };
+  chat::Stop stop{chat::StopReason::end_turn};
+  const auto phase = [&] {
+    return run.exchange.begun() ? Phase::streaming : Phase::before_first_byte;
+  };
   for (bool open = true; open;) {
     auto piece = co_await answer.next_body();
-    // After [DONE] only the end of the body is missing; a server that cuts there has answered all
-    // the same.
-    if (!piece && !reader.done()) {
+    // When all was said only the end of the body is missing; a server that cuts there has answered
+    // all the same.
+    if (!piece && !reader->done()) {
       co_return fail(transport_failure(piece.error(), phase(), Cause::broken));
     }
     open = piece && !piece->empty();
     deltas.clear();
-    const auto taken = open ? reader.feed(*piece, deltas) : reader.finish(deltas);
+    const auto taken = open ? reader->feed(*piece, deltas) : reader->finish(deltas);
     std::string out;
-    for (const chat::Delta& delta : deltas) {
-      if (const auto* end = std::get_if<chat::Stop>(&delta)) {
-        stop = end->reason;  // kept back: it leaves after the record
-      } else {
-        writer.write(out, delta);
+    for (chat::Delta& delta : deltas) {
+      if (auto* end = std::get_if<chat::Stop>(&delta)) {
+        stop = std::move(*end);  // kept back: it leaves after the record
+        continue;
       }
+      if (const auto* usage = std::get_if<chat::Usage>(&delta)) attempt.usage = *usage;
+      writer->write(out, delta);
     }
-    attempt.usage = writer.usage();
-    if (!out.empty()) {
-      CO_TRY_VOID(co_await pass_on(exchange, std::move(out), extra_headers, attempt));
-    }
-    if (!taken) co_return fail(stream_failure(reader, taken.error(), phase()));
+    if (!out.empty()) CO_TRY_VOID(co_await pass_on(run, std::move(out)));
+    if (!taken) co_return fail(stream_failure(*reader, taken.error(), phase()));
   }
-  if (!exchange.begun()) CO_TRY_VOID(co_await pass_on(exchange, {}, extra_headers, attempt));
-  const chat::StopReason reason = chat::refine(stop.value_or(chat::StopReason::end_turn),
-                                               attempt.usage, conversation.sampling.max_tokens);
-  attempt.stop_reason = name_of(reason);
-  writer.write(attempt.answer_tail, chat::Stop{reason});
-  writer.finish(attempt.answer_tail, loop_.now() - attempt.started, conversation.echo);
+  if (!run.exchange.begun()) CO_TRY_VOID(co_await pass_on(run, {}));
+  stop.reason = chat::refine(stop.reason, attempt.usage, conversation.sampling.max_tokens);
+  attempt.stop_reason = name_of(stop.reason);
+  writer->write(attempt.answer_tail, std::move(stop));
+  writer->finish(attempt.answer_tail, {.latency = loop_.now() - attempt.started,
+                                       .first_byte = attempt.first_byte - attempt.started});
   attempt.bytes_received += static_cast<std::int64_t>(attempt.answer_tail.size());
   co_return Result<void>{};
 }
 
 // Bytes of a stream, its head before the first of them.
-Task<Result<void>> LocalExecutor::pass_on(http::Exchange& exchange, std::string bytes,
-                                          const http::Headers& extra_headers, Attempt& attempt) {
-  if (!exchange.begun()) {
-    attempt.first_byte = loop_.now();
-    CO_TRY_VOID(co_await exchange.begin(
-        {200, with_content_type("application/vnd.amazon.eventstream", extra_headers)}));
+Task<Result<void>> LocalExecutor::pass_on(Run& run, std::string bytes) {
+  if (!run.exchange.begun()) {
+    run.attempt.first_byte = loop_.now();
+    http::Headers headers =
+        with_content_type(run.work.format->stream_content_type(), run.extra_headers);
+    for (const http::Header& header : run.work.format->stream_headers()) {
+      headers.add(header.name, header.value);
+    }
+    CO_TRY_VOID(co_await run.exchange.begin({200, std::move(headers)}));
   }
   if (bytes.empty()) co_return Result<void>{};
-  attempt.bytes_received += static_cast<std::int64_t>(bytes.size());
-  co_return co_await exchange.write(std::move(bytes));
+  run.attempt.bytes_received += static_cast<std::int64_t>(bytes.size());
+  co_return co_await run.exchange.write(std::move(bytes));
 }
 
 Task<void> LocalExecutor::probe() {
@@ -257,31 +364,64 @@ Task<void> LocalExecutor::probe() {
   co_await all_done.wait();
 }
 
-Task<void> LocalExecutor::probe_one(BackendState& backend, std::size_t& left, Event& all_done) {
+// What a GET gave; status 0 is no answer.
+struct LocalExecutor::Page {
+  int status = 0;
+  std::string body;
+  std::string why;
+};
+
+Task<LocalExecutor::Page> LocalExecutor::get(BackendState& backend, std::string_view path) {
   constexpr http::ClientTimeouts timeouts{.connect = limits::backend_probe_timeout,
                                           .first_byte = limits::backend_probe_timeout,
                                           .idle = limits::backend_probe_timeout};
-  http::ClientRequest request{.method = "GET",
-                              .target = backend.config().base_path + "/health",
-                              .headers = {{"accept", "application/json"}},
-                              .body = {}};
-  if (!backend.config().api_key.empty()) {
-    request.headers.add("authorization", "Bearer " + backend.config().api_key);
-  }
+  const BackendRequest request = prepared(
+      backend,
+      {.method = "GET", .target = std::string(path), .headers = {{"accept", "*/*"}}, .body = {}},
+      loop_.clock().wall());
   auto sent =
-      co_await clients_.at(backend.config().name)->send(std::move(request), timeouts, nullptr);
+      co_await clients_.at(backend.config().name)->send(borrowed(request), timeouts, nullptr);
   auto head = sent ? co_await (*sent)->head() : std::unexpected(sent.error());
-  if (head) {
-    co_await read_body(**sent,
-                       limits::backend_error_bytes_max);  // so that the connection can be kept
+  if (!head) co_return Page{0, {}, head.error().message};
+  // Read to its end, so that the connection can be kept.
+  auto body = co_await read_body(**sent, limits::backend_probe_bytes_max);
+  co_return Page{head->status, body ? std::move(body->bytes) : "", {}};
+}
+
+Task<void> LocalExecutor::probe_one(BackendState& backend, std::size_t& left, Event& all_done) {
+  const Page page = co_await get(backend, backend.adapter().health_path());
+  if (page.status != 0) {
     // A server that has no such page (Ollama) is there all the same; one that loads its model says
     // 503.
-    learn(backend, head->status < 500 ? Health::up : Health::down,
-          fmt::format("HTTP {}", head->status));
+    learn(backend, page.status < 500 ? Health::up : Health::down,
+          fmt::format("HTTP {}", page.status));
+    co_await probe_load(backend);
   } else {
-    learn(backend, Health::down, head.error().message);
+    learn(backend, Health::down, page.why);
+    backend.set_load({}, 0);
   }
   if (--left == 0) all_done.set();
+}
+
+// Where a page is missing the next one is tried, once: what a server does not tell is unknown for
+// as long as it is up.
+Task<void> LocalExecutor::probe_load(BackendState& backend) {
+  const auto paths = backend.adapter().load_paths();
+  std::size_t& at = load_path_[&backend];
+  if (!backend.healthy()) at = 0;
+  while (backend.healthy() && at < paths.size()) {
+    const std::uint32_t busy_before = backend.busy();
+    const Page page = co_await get(backend, paths[at]);
+    if (page.status == 200) {
+      backend.set_load(
+          page.body.starts_with('[') ? parse_slots(page.body) : parse_metrics(page.body),
+          busy_before);
+      co_return;
+    }
+    if (page.status == 0 || page.status >= 500) break;  // not now, perhaps the next time
+    ++at;
+  }
+  backend.set_load({}, 0);
 }
 
 }  // namespace tidegate::model

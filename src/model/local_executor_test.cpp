@@ -5,7 +5,7 @@
 
 #include "aws/event_stream.hpp"
 #include "base/limits.hpp"
-#include "model/backend.hpp"
+#include "model/executor.hpp"
 #include "model/fake_client.hpp"
 
 namespace tidegate::model {
@@ -64,7 +64,7 @@ class LocalExecution : public testing::Test {
     });
   }
 
-  Attempt run(Operation operation, std::string_view body = hello,
+  Attempt run(std::string_view operation, std::string_view body = hello,
               std::string_view model = "amazon.nova-2-lite-v1:0") {
     std::optional<Attempt> out;
     spawn(execute(operation, model, body, out));
@@ -72,15 +72,18 @@ class LocalExecution : public testing::Test {
     EXPECT_TRUE(out.has_value());
     return out ? *std::move(out) : Attempt{};
   }
-  Task<void> execute(Operation operation, std::string_view model, std::string_view body,
+  Task<void> execute(std::string_view operation, std::string_view model, std::string_view body,
                      std::optional<Attempt>& out) {
     out = co_await executor_->execute(*exchange_,
-                                      {.operation = operation,
+                                      {.format = *chat::find_format(operation, model),
                                        .model_id = model,
                                        .body = body,
                                        .request_id = "r",
                                        .traceparent = "00-trace"},
                                       {{"x-tidegate-model", "m"}});
+  }
+  bool check(std::string_view body, std::string_view model = "amazon.nova-2-lite-v1:0") const {
+    return executor_->check(**chat::find_format("Converse", model), model, body, "r").has_value();
   }
   std::string written() const {
     std::string out;
@@ -100,7 +103,7 @@ TEST_F(LocalExecution, AWholeAnswerIsKeptBack) {
   client_->play(
       {.delay = 40ms,
        .pieces = {std::string(whole_answer.substr(0, 50)), std::string(whole_answer.substr(50))}});
-  const Attempt attempt = run(Operation::converse);
+  const Attempt attempt = run("Converse");
   ASSERT_TRUE(attempt.ok()) << attempt.error->message;
   EXPECT_EQ(attempt.model_name, "smollm2-135m-instruct");
   EXPECT_EQ(attempt.stop_reason, "end_turn");
@@ -121,7 +124,7 @@ TEST_F(LocalExecution, AWholeAnswerIsKeptBack) {
 
 TEST_F(LocalExecution, AsksTheServerAsConfigured) {
   client_->play({.pieces = {std::string(whole_answer)}});
-  const Attempt attempt = run(Operation::converse);
+  const Attempt attempt = run("Converse");
   const auto& asked = client_->asked().at(0);
   EXPECT_EQ(asked.request.method, "POST");
   EXPECT_EQ(asked.request.target, "/prefix/v1/chat/completions");
@@ -138,7 +141,7 @@ TEST_F(LocalExecution, AStreamBeginsWithItsFirstToken) {
   client_->play({.delay = 5ms,
                  .pieces = {role, token("Ci"), token("ao") + stop, usage + done},
                  .between = 10ms});
-  const Attempt attempt = run(Operation::converse_stream);
+  const Attempt attempt = run("ConverseStream");
   ASSERT_TRUE(attempt.ok()) << attempt.error->message;
   EXPECT_EQ(exchange_->answer.headers.get("content-type"), "application/vnd.amazon.eventstream");
   EXPECT_EQ(exchange_->answer.headers.get("x-tidegate-model"), "m");
@@ -156,19 +159,19 @@ TEST_F(LocalExecution, AStreamBeginsWithItsFirstToken) {
 TEST_F(LocalExecution, AFullContextIsToldFromALimitThatWasAskedFor) {
   const std::string length = event(R"({"choices":[{"delta":{},"finish_reason":"length"}]})");
   client_->play({.pieces = {token("a") + length + usage + done}});
-  EXPECT_EQ(run(Operation::converse_stream).stop_reason, "model_context_window_exceeded");
+  EXPECT_EQ(run("ConverseStream").stop_reason, "model_context_window_exceeded");
 }
 
 TEST_F(LocalExecution, AStreamThatCutsAfterItsEndHasAnswered) {
   client_->play({.pieces = {token("a") + stop + done, fail(broken_connection())}});
-  const Attempt attempt = run(Operation::converse_stream);
+  const Attempt attempt = run("ConverseStream");
   EXPECT_TRUE(attempt.ok());
   EXPECT_EQ(told(attempt.answer_tail), "contentBlockStop messageStop metadata ");
 }
 
 struct Failing {
   std::string_view what;
-  Operation operation;
+  std::string_view operation;
   Script script;
   ErrorCode code;
   Retry retry;
@@ -177,8 +180,8 @@ struct Failing {
 
 TEST_F(LocalExecution, Failures) {
   using enum ErrorCode;
-  constexpr auto whole = Operation::converse;
-  constexpr auto stream = Operation::converse_stream;
+  constexpr std::string_view whole = "Converse";
+  constexpr std::string_view stream = "ConverseStream";
   const Result<std::string> cut = fail(broken_connection());
   for (const Failing& f : {
            Failing{"nobody listens",
@@ -278,17 +281,17 @@ TEST_F(LocalExecution, Failures) {
 TEST_F(LocalExecution, ARequestThatNeverLeftIsSentOnceMore) {
   client_->play({.head_error = broken_connection(Retry::same_region)});
   client_->play({.pieces = {std::string(whole_answer)}});
-  EXPECT_TRUE(run(Operation::converse).ok());
+  EXPECT_TRUE(run("Converse").ok());
   client_->play({.head_error = broken_connection(Retry::same_region)});
   client_->play({.head_error = broken_connection(Retry::same_region)});
-  EXPECT_FALSE(run(Operation::converse).ok());
+  EXPECT_FALSE(run("Converse").ok());
   EXPECT_EQ(client_->asked().size(), 4u);
 }
 
 TEST_F(LocalExecution, WhenTheClientLeavesTheServerStops) {
   client_->play({.pieces = {token("a"), token("b"), token("c")}, .between = 10ms});
   loop_.call_at(loop_.now() + 15ms, [this] { exchange_->cancellation().request(); });
-  const Attempt attempt = run(Operation::converse_stream);
+  const Attempt attempt = run("ConverseStream");
   ASSERT_FALSE(attempt.ok());
   EXPECT_EQ(attempt.error->code, ErrorCode::cancelled);
   EXPECT_EQ(exchange_->writes.size(), 1u);
@@ -296,44 +299,83 @@ TEST_F(LocalExecution, WhenTheClientLeavesTheServerStops) {
 }
 
 TEST_F(LocalExecution, BadRequestsNeverReachTheServer) {
-  const Attempt bad = run(Operation::converse, R"({"messages":[]})");
+  const Attempt bad = run("Converse", R"({"messages":[]})");
   EXPECT_EQ(bad.error->code, ErrorCode::validation);
   EXPECT_EQ(bad.error->origin, Origin::client);
-  EXPECT_EQ(run(Operation::converse, "{").error->code, ErrorCode::malformed_json);
-  EXPECT_EQ(run(Operation::converse, hello, "other").error->code, ErrorCode::model_unavailable);
+  EXPECT_EQ(run("Converse", "{").error->code, ErrorCode::malformed_json);
+  EXPECT_EQ(run("Converse", hello, "other").error->code, ErrorCode::model_unavailable);
   EXPECT_TRUE(client_->asked().empty());
 }
 
 TEST_F(LocalExecution, ChecksWithoutRunning) {
   const std::string extra =
       R"({"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelRequestFields":{"seed":1}})";
-  EXPECT_TRUE(executor_->check(Operation::converse, "amazon.nova-2-lite-v1:0", hello));
-  EXPECT_FALSE(executor_->check(Operation::converse, "amazon.nova-2-lite-v1:0", extra));
-  EXPECT_TRUE(executor_->check(Operation::converse, "runs.elsewhere", extra))
-      << "its own Region knows";
-  EXPECT_FALSE(executor_->check(Operation::converse, "runs.elsewhere", "{}"));
+  EXPECT_TRUE(check(hello));
+  EXPECT_FALSE(check(extra));
+  EXPECT_TRUE(check(extra, "runs.elsewhere")) << "its own Region knows";
+  EXPECT_FALSE(check("{}", "runs.elsewhere"));
   EXPECT_TRUE(client_->asked().empty());
 }
 
-TEST_F(LocalExecution, ProbesTellHealth) {
+TEST_F(LocalExecution, ProbesTellHealthAndLoad) {
+  const Script metrics{
+      .pieces = {"llamacpp:requests_processing 1\nllamacpp:requests_deferred 2\n"}};
+  const Script slots{
+      .pieces = {R"([{"id":0,"is_processing":true},{"id":1,"is_processing":false}])"}};
+  const Script none{.status = 404};
   struct Row {
-    Script script;
+    std::string_view what;
+    std::vector<Script> scripts;
     bool healthy;
+    std::optional<std::uint32_t> running = {}, waiting = {};
+    std::vector<std::string_view> asked;
   };
-  for (const Row& row :
-       {Row{{.status = 200, .pieces = {R"({"status":"ok"})"}}, true}, Row{{.status = 503}, false},
-        Row{{.status = 404}, true}, Row{{.head_error = broken_connection()}, false},
-        Row{{.delay = 900ms}, true}}) {
-    client_->play(row.script);
+  for (const Row& row : {
+           Row{"metrics", {{.pieces = {"ok"}}, metrics}, true, 1, 2, {"/health", "/metrics"}},
+           Row{"loading its model", {{.status = 503}}, false, {}, {}, {"/health"}},
+           Row{"slots only", {none, none, slots}, true, 1, {}, {"/health", "/metrics", "/slots"}},
+           Row{"slots again", {none, slots}, true, 1, {}, {"/health", "/slots"}},
+           Row{"nobody there", {{.head_error = broken_connection()}}, false, {}, {}, {"/health"}},
+           Row{"slow", {{.delay = 900ms}, none}, true, {}, {}, {"/health", "/slots"}},
+           Row{"no load told any more", {{}}, true, {}, {}, {"/health"}},
+       }) {
+    const std::size_t before = client_->asked().size();
+    for (const Script& script : row.scripts) client_->play(script);
     bool finished = false;
     spawn([](LocalExecutor& executor, bool& out) -> Task<void> {
       co_await executor.probe();
       out = true;
     }(*executor_, finished));
     ASSERT_TRUE(loop_.run_while_not([&] { return finished; }, 10s));
-    EXPECT_EQ(healthy(), row.healthy);
+    EXPECT_EQ(healthy(), row.healthy) << row.what;
+    EXPECT_EQ(models_->backends()[0]->load().running, row.running) << row.what;
+    EXPECT_EQ(models_->backends()[0]->load().waiting, row.waiting) << row.what;
+    std::vector<std::string> asked;
+    for (std::size_t i = before; i < client_->asked().size(); ++i) {
+      asked.push_back(client_->asked()[i].request.target.substr(7));  // "/prefix"
+    }
+    EXPECT_EQ(asked, std::vector<std::string>(row.asked.begin(), row.asked.end())) << row.what;
   }
-  EXPECT_EQ(client_->asked().at(0).request.target, "/prefix/health");
+}
+
+TEST_F(LocalExecution, CountsTokensWhereTheServerCan) {
+  const std::string body =
+      R"({"input":{"converse":{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}}})";
+  client_->play({.pieces = {R"({"input_tokens":7})"}});
+  const Attempt counted = run("CountTokens", body);
+  ASSERT_TRUE(counted.ok()) << counted.error->message;
+  EXPECT_EQ(counted.answer_tail, R"({"inputTokens":7})");
+  client_->play({.status = 404});
+  client_->play({.pieces = {R"({"prompt":"<s>Hi"})"}});
+  client_->play({.pieces = {R"({"tokens":[1,2,3]})"}});
+  EXPECT_EQ(run("CountTokens", body).answer_tail, R"({"inputTokens":3})");
+  EXPECT_EQ(client_->asked().back().request.target, "/prefix/tokenize");
+  client_->play({.status = 404});
+  client_->play({.status = 404});
+  const Attempt refused = run("CountTokens", body);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error->code, ErrorCode::validation);
+  EXPECT_EQ(refused.error->message, "The provided model doesn't support counting tokens.");
 }
 
 }  // namespace
