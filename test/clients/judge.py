@@ -308,10 +308,11 @@ def judge(case, observed: dict, dialect: str) -> None:
 
 
 def check_answer(case, observed: dict) -> None:
-    answer = folded(case.family, observed["events"]) if "events" in observed else observed["answer"]
+    answer = observed["answer"] if "answer" in observed else folded(case.family, observed["events"])
     if case.call == "InvokeModel":
         answer = json.loads(answer["body"])
-    check_members(answer, case.answer, "answer")
+    shows = observed.get("shows", [""])  # a client may hide parts of an answer from its user
+    check_members(answer, {path: wanted for path, wanted in case.answer.items() if path.startswith(tuple(shows))}, "answer")
     if case.backend:
         text = text_of(case.family, answer)
         try:
