@@ -1,3 +1,5 @@
+// Documents as the admin API's JSON, both ways: strict about what it takes, because what is not
+// understood here would silently not be in force.
 #include <fmt/format.h>
 
 #include "admin/admin_api.hpp"

@@ -244,7 +244,8 @@ TEST(Gateway, PolicyIsDecidedForEveryDestinationDeployedOrNot) {
   // Stockholm is in the row but not deployed here; to deny it denies the profile.
   TestDeployment eu({.policy = R"({"Version":"2012-10-17","Statement":[
       {"Effect":"Allow","Action":"bedrock:*","Resource":"*"},
-      {"Sid":"NotStockholm","Effect":"Deny","Action":"bedrock:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-north-1"}}}]})"});
+      {"Sid":"NotStockholm","Effect":"Deny","Action":"bedrock:*","Resource":"*",
+       "Condition":{"StringEquals":{"aws:RequestedRegion":"eu-north-1"}}}]})"});
   const auto reply = eu.converse("eu-south-1", nova);
   ASSERT_TRUE(eu.run_until_done({reply}));
   EXPECT_EQ(reply->status, 403);

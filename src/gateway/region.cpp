@@ -90,7 +90,9 @@ bool Region::can_serve() const {
 }
 
 void Region::service_event(std::string name, json::object details, Rng& rng) {
-  log::warn(name, {{"details", json::serialize(details)}});
+  const bool alarm = name == "GeofenceViolation";
+  log::write(alarm ? log::Level::warn : log::Level::info, name,
+             {{"details", json::serialize(details)}});
   const auto written = ports_.log.append_service_event({.event_id = make_uuid(rng),
                                                         .event_time = ports_.clock.wall(),
                                                         .event_name = std::move(name),

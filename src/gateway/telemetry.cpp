@@ -167,28 +167,29 @@ void Telemetry::unidentified(std::string_view reason) {
 void Telemetry::in_flight(std::int64_t delta) {
   impl_->in_flight->Increment(static_cast<double>(delta));
 }
-void Telemetry::slots(std::string_view backend, std::uint32_t busy, std::uint32_t total,
-                      bool healthy) {
-  const std::string name(backend);
+void Telemetry::backend(const model::BackendState& state) {
+  const std::string& name = state.config().name;
+  const std::uint32_t busy = state.busy();
+  const std::uint32_t total = state.config().slots;
   impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "busy"}}).Set(busy);
   impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "free"}})
       .Set(total > busy ? total - busy : 0);
-  impl_->healthy.Add({{"region", impl_->region}, {"backend", name}}).Set(healthy ? 1 : 0);
+  impl_->healthy.Add({{"region", impl_->region}, {"backend", name}}).Set(state.healthy() ? 1 : 0);
 }
-void Telemetry::peer_link(std::string_view peer, bool up, Duration rtt, Duration report_age) {
+void Telemetry::peer_link(std::string_view peer, const LinkSample& sample) {
   const prometheus::Labels labels{{"region", impl_->region}, {"peer", std::string(peer)}};
-  impl_->links.Add(labels).Set(up ? 1 : 0);
-  impl_->rtts.Add(labels).Set(seconds(rtt));
-  impl_->ages.Add(labels).Set(seconds(report_age));
+  impl_->links.Add(labels).Set(sample.up ? 1 : 0);
+  impl_->rtts.Add(labels).Set(seconds(sample.rtt));
+  impl_->ages.Add(labels).Set(seconds(sample.report_age));
 }
-void Telemetry::audit(bool writable, std::uint64_t entries, std::uint64_t unsynced, Duration lag) {
+void Telemetry::audit(const audit::Log::Health& health) {
   const auto set = [&](const char* what, double value) {
     impl_->audit.Add({{"region", impl_->region}, {"what", what}}).Set(value);
   };
-  set("writable", writable ? 1 : 0);
-  set("entries", static_cast<double>(entries));
-  set("unsynced", static_cast<double>(unsynced));
-  set("lag_seconds", seconds(lag));
+  set("writable", health.writable ? 1 : 0);
+  set("entries", static_cast<double>(health.entries));
+  set("unsynced", static_cast<double>(health.unsynced));
+  set("lag_seconds", seconds(health.oldest_unsynced));
 }
 std::string Telemetry::text() const {
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());

@@ -6,8 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "audit/log.hpp"
 #include "base/time.hpp"
 #include "catalog/catalog.hpp"
+#include "model/backend.hpp"
 
 namespace tidegate::gateway {
 
@@ -16,6 +18,12 @@ struct RequestSample {
   Duration duration{0};
   Duration first_byte{-1};  // negative: there was none
   std::int64_t input_tokens = 0, output_tokens = 0;
+};
+
+struct LinkSample {
+  bool up = false;
+  Duration rtt{0};
+  Duration report_age{0};
 };
 
 // Thread-safe; one a Region.
@@ -27,9 +35,9 @@ class Telemetry {
   void fence_refusal(std::string_view side, std::string_view rule);  // side: source, destination
   void unidentified(std::string_view reason);
   void in_flight(std::int64_t delta);
-  void slots(std::string_view backend, std::uint32_t busy, std::uint32_t slots, bool healthy);
-  void peer_link(std::string_view peer, bool up, Duration rtt, Duration report_age);
-  void audit(bool writable, std::uint64_t entries, std::uint64_t unsynced, Duration lag);
+  void backend(const model::BackendState& state);
+  void peer_link(std::string_view peer, const LinkSample& sample);
+  void audit(const audit::Log::Health& health);
   // Prometheus text format, version 0.0.4.
   std::string text() const;
 

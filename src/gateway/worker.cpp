@@ -191,18 +191,17 @@ Task<void> Worker::watch() {
   TaskUnit unit(background_tasks_);
   for (int second = 1; !stopping_.requested(); ++second) {
     for (const auto& backend : region_.models().backends()) {
-      region_.telemetry().slots(backend->config().name, backend->busy(), backend->config().slots,
-                                backend->healthy());
+      region_.telemetry().backend(*backend);
     }
     for (const auto& [region, event] : link_events_) {
       const MonoTime reported = last_report(region);
       region_.telemetry().peer_link(
-          region.str(), ports_.links.channel(region) != nullptr, ports_.links.rtt(region),
-          reported == MonoTime{} ? Duration(0) : ports_.loop.now() - reported);
+          region.str(),
+          {.up = ports_.links.channel(region) != nullptr,
+           .rtt = ports_.links.rtt(region),
+           .report_age = reported == MonoTime{} ? Duration(0) : ports_.loop.now() - reported});
     }
-    const auto health = region_.log().health();
-    region_.telemetry().audit(health.writable, health.entries, health.unsynced,
-                              health.oldest_unsynced);
+    region_.telemetry().audit(region_.log().health());
     if (second % 60 == 0) {
       if (json::array counts = region_.strangers().take(); !counts.empty()) {
         region_.service_event("UnidentifiedCallers", {{"counts", std::move(counts)}}, ports_.rng);
