@@ -64,7 +64,7 @@ BAD_SIGNATURE = {"status": 403, "code": "^InvalidSignatureException$",
                  "message": "The request signature we calculated does not match the signature you provided"}
 UNKNOWN_KEY = {"status": 403, "code": "^UnrecognizedClientException$",
                "message": "The security token included in the request is invalid"}
-# Not ModelNotReadyException: the SDKs for Go and Rust do not try that again.
+# Not ModelNotReadyException: the SDK for Go does not try that again.
 THROTTLED = {"status": 429, "code": "^ThrottlingException$", "message": "."}
 MODEL_ERROR = {"status": 424, "code": "^ModelErrorException$", "message": "."}
 MODEL_TIMEOUT = {"status": 408, "code": "^ModelTimeoutException$", "message": "^Model has timed out in processing"}

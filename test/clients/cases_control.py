@@ -70,9 +70,9 @@ def application_profiles() -> list[Case]:
         control("profile.untag", "UntagResource", "application profile", {"resourceARN": PROFILE_ARN, "tagKeys": ["team"]}),
         control("profile.tags_after", "ListTagsForResource", "after TagResource and UntagResource", {
             "resourceARN": PROFILE_ARN}, answer={"tags": [{"key": "stage", "value": "test"}]}),
-        Case(name="profile.converse", operation="Converse", field="modelId: ARN of an application profile",
+        Case(name="profile.converse", operation="Converse, ConverseStream", field="modelId: ARN of an application profile",
              api="bedrock-runtime", call="Converse", request=use, family="converse", backend={"model": present}),
-        Case(name="profile.converse_stream", operation="ConverseStream", field="modelId: ARN of an application profile",
+        Case(name="profile.converse_stream", operation="Converse, ConverseStream", field="modelId: ARN of an application profile",
              api="bedrock-runtime", call="ConverseStream", request=use, family="converse", stream=True,
              backend={"model": present}),
         control("profile.delete_system", "DeleteInferenceProfile", "system-defined profile", {
@@ -82,7 +82,7 @@ def application_profiles() -> list[Case]:
             "inferenceProfileIdentifier": PROFILE_ARN}),
         control("profile.get_deleted", "GetInferenceProfile", "deleted profile", {
             "inferenceProfileIdentifier": PROFILE_ARN}, error=NOT_FOUND),
-        Case(name="profile.converse_deleted", operation="Converse", field="modelId: deleted application profile",
+        Case(name="profile.converse_deleted", operation="Converse, ConverseStream", field="modelId: deleted application profile",
              api="bedrock-runtime", call="Converse", request=use, family="converse",
              error={"code": "^(ResourceNotFound|Validation)Exception$", "message": "."}),
     ]

@@ -15,10 +15,9 @@ def chat(name: str, field: str, members: dict | None = None, *, text: str = ECHO
          modes: tuple = (False, True), **case) -> list[Case]:
     cases = []
     for stream in modes:
-        operation = "Chat completions, streamed" if stream else "Chat completions"
         request = {"model": NOVA, "messages": [{"role": "user", "content": text}], **(members or {})}
         own = {**case, "error": stream_error} if stream and stream_error else case
-        cases.append(Case(name=f"chat{'_stream' if stream else ''}.{name}", operation=f"OpenAI: {operation}", field=field,
+        cases.append(Case(name=f"chat{'_stream' if stream else ''}.{name}", operation="OpenAI: Chat completions", field=field,
                           api="openai", call="chat.completions", request=request, stream=stream, family="chat", **own))
     return cases
 
@@ -61,7 +60,7 @@ def chat_cases() -> list[Case]:
         chat("length", "finish_reason: length", text=script(answer="So far.", finish="length"),
              answer={"choices.0.finish_reason": "length"}),
         chat("unknown_model", "unknown model", {"model": UNKNOWN}, error={"status": 404, "code": "model_not_found",
-                                                                          "message": UNKNOWN}),
+                                                                          "message": "model"}),
         chat("bad_key", "unknown API key", caller="unknown-bearer", error={"status": 401, "code": "invalid_api_key",
                                                                            "message": "."}),
         chat("no_messages", "no messages", {"messages": []}, error={"status": 400, "message": "."}),
@@ -103,8 +102,8 @@ def messages(name: str, field: str, members: dict | None = None, *, text: str = 
     request = {"model": SONNET, "max_tokens": 64, "messages": [{"role": "user", "content": text}], **(members or {})}
     both = {**error, "bedrock": bedrock_error or error} if error else None
     return [Case(name=f"messages{'_stream' if stream else ''}.{name}",
-                 operation=f"Anthropic: Messages{', streamed' if stream else ''}", field=field, api="anthropic",
-                 call="messages", request=request, stream=stream, family="messages", error=both, **case)
+                 operation="Anthropic: Messages", field=field, api="anthropic", call="messages",
+                 request=request, stream=stream, family="messages", error=both, **case)
             for stream in modes]
 
 
@@ -146,7 +145,7 @@ def messages_cases() -> list[Case]:
         messages("cache_usage", "usage: cache_read_input_tokens", text=script(cached=2000), answer={
             "usage.cache_read_input_tokens": 2000}),
         messages("unknown_model", "unknown model", {"model": UNKNOWN}, bedrock_error=INVALID_ID, error={
-            "status": 404, "code": "not_found_error", "message": UNKNOWN}),
+            "status": 404, "code": "not_found_error", "message": "model"}),
         messages("no_messages", "no messages", {"messages": []}, bedrock_error=invalid("."), error={
             "status": 400, "code": "invalid_request_error", "message": "."}),
         messages("bad_key", "unknown API key, or wrong secret", caller="wrong-secret", bedrock_error={

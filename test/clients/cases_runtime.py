@@ -30,8 +30,8 @@ def converse(name: str, field: str, members: dict | None = None, *, text: str = 
     for stream in modes:
         call = "ConverseStream" if stream else "Converse"
         own = {**case, "error": stream_error} if stream and stream_error else case
-        cases.append(Case(name=f"{call}.{name}", operation=call, field=field, api="bedrock-runtime", call=call,
-                          request=request, stream=stream, family="converse", **own))
+        cases.append(Case(name=f"{call}.{name}", operation="Converse, ConverseStream", field=field,
+                          api="bedrock-runtime", call=call, request=request, stream=stream, family="converse", **own))
     return cases
 
 
@@ -190,13 +190,17 @@ def converse_outcomes() -> list[Case]:
     return list(itertools.chain(*rows))
 
 
+OPERATION_OF = {"anthropic": "InvokeModel, InvokeModelWithResponseStream: Anthropic Messages",
+                "nova": "InvokeModel, InvokeModelWithResponseStream: Amazon Nova", "cohere": "InvokeModel: Cohere Embed"}
+
+
 def invoke(family: str, name: str, field: str, body: dict, *, modes: tuple = (False, True), model: str,
            **case) -> list[Case]:
     cases = []
     for stream in modes:
         call = "InvokeModelWithResponseStream" if stream else "InvokeModel"
         cases.append(Case(
-            name=f"{call}.{family}.{name}", operation=f"{call}, {case.get('title', family.capitalize())}", field=field,
+            name=f"{call}.{family}.{name}", operation=OPERATION_OF[family], field=field,
             api="bedrock-runtime", call=call, stream=stream,
             family={"anthropic": "messages", "nova": "nova", "cohere": "cohere"}[family],
             request={"modelId": model, "contentType": "application/json", "accept": "application/json",
@@ -280,7 +284,7 @@ def invoke_others() -> list[Case]:
         cohere("by_type", "embedding_types", {**floats, "embedding_types": ["float"]}, answer={
             "response_type": "embeddings_by_type", "embeddings.float.0": [8.0, 1.0, 0.0, 0.0]}),
         cohere("no_texts", "without texts", {"input_type": "search_query"}, error=invalid(".")),
-        [Case(name="InvokeModel.other_family", operation="InvokeModel, other families", field="any", call="InvokeModel",
+        [Case(name="InvokeModel.other_family", operation="InvokeModel: other families", field="any", call="InvokeModel",
               api="bedrock-runtime", request={"modelId": "meta.llama3-2-1b-instruct-v1:0", "body": json_blob({"prompt": "Hi"})},
               error={"status": 400, "code": "^ValidationException$", "message": "."})],
     ]

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,11 @@ def message_for(case: Case, client: Client, gateways: Gateways) -> dict:
     for name, value in (("client", client.name), ("case", case.name), ("account", gateways.account(case))):
         text = text.replace("${" + name + "}", value)
     return {**json.loads(text), "endpoint": gateways.endpoint(case)}
+
+
+def needs(case: Case) -> set[str]:
+    """The cases whose answers its request names."""
+    return set(re.findall(r"\$\{([a-z_.]+)\.[A-Za-z]+\}", json.dumps(case.request)))
 
 
 def observe(client: Client, command: list[str], environment: dict, cases: list[Case], gateways: Gateways) -> tuple[dict, str]:
@@ -145,7 +151,8 @@ def main() -> int:
         for client in clients:
             if client.name in kinds:
                 started = time.monotonic()
-                own = [case for case in cases if case.api in client.speaks]
+                spoken = {case.name for case in cases if case.api in client.speaks}
+                own = [case for case in cases if case.name in spoken and needs(case) <= spoken]
                 kind = kinds[client.name]
                 results[client.name] = verdicts(client, own, *observe(client, kind.command(), kind.environment(), own, gateways))
                 print(f"{client.title} {version_of(client)}: {time.monotonic() - started:.1f} s", flush=True)
@@ -166,7 +173,8 @@ def report(cases: list[Case], clients: list[Client], results: dict, skipped: dic
     return {"clients": [{"name": client.name, "title": client.title, "version": version_of(client),
                          "transport": client.transport} for client in clients if client.name not in skipped],
             "skipped": skipped,
-            "cases": [{"case": case.name, "operation": case.operation, "field": case.field, "refused": case.error is not None,
+            "cases": [{"case": case.name, "operation": case.operation, "field": case.field, "stream": case.stream,
+                       "refused": case.error is not None,
                        "results": {name: found[case.name] for name, found in results.items() if case.name in found}}
                       for case in cases]}
 
