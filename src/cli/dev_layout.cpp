@@ -79,6 +79,10 @@ policies:
           Effect: Allow
           Action: ["bedrock:InvokeModel*", "bedrock:Get*", "bedrock:List*"]
           Resource: "*"
+        - Sid: OwnProfiles
+          Effect: Allow
+          Action: ["bedrock:CreateInferenceProfile", "bedrock:DeleteInferenceProfile", "bedrock:TagResource", "bedrock:UntagResource"]
+          Resource: "*"
         - Sid: Records
           Effect: Allow
           Action: "cloudtrail:LookupEvents"

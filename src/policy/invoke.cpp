@@ -15,12 +15,13 @@ namespace {
 
 constexpr std::string_view unspecified = "unspecified";
 
-// "the model in eu-west-1"
+// Of a call of a model "the model in eu-west-1"; of a control operation what it does, and on what.
 std::string subject(const Request& request) {
-  if (request.resource.contains("inference-profile/")) return "the profile itself";
-  if (!request.resource.contains(":foundation-model/")) {
-    return request.resource == "*" ? request.action : request.resource;
+  if (!request.action.starts_with("bedrock:InvokeModel")) {
+    return request.resource == "*" ? request.action
+                                   : fmt::format("{} on {}", request.action, request.resource);
   }
+  if (request.resource.contains("inference-profile/")) return "the profile itself";
   return request.requested_region == unspecified
              ? "the model without a Region (\"unspecified\")"
              : fmt::format("the model in {}", request.requested_region);
@@ -43,16 +44,18 @@ std::string subjects(const std::vector<const Check*>& checks) {
   return fmt::format("{}", fmt::join(all, ", "));
 }
 
-bool same_decision(const Decision& a, const Decision& b) {
-  return a.outcome == b.outcome && a.policy == b.policy && a.statement == b.statement;
+bool same_decision(const Check& a, const Check& b) {
+  return a.request.action == b.request.action && a.decision.outcome == b.decision.outcome &&
+         a.decision.policy == b.decision.policy && a.decision.statement == b.decision.statement;
 }
 
-// In the order of the checks, one group for each statement that denied (an implicit deny has none).
+// In the order of the checks, one group for each action and each statement that denied it (an
+// implicit deny has none).
 std::vector<std::vector<const Check*>> by_decision(const std::vector<Check>& denied) {
   std::vector<std::vector<const Check*>> groups;
   for (const Check& check : denied) {
     const auto group = std::ranges::find_if(
-        groups, [&](const auto& g) { return same_decision(g.front()->decision, check.decision); });
+        groups, [&](const auto& g) { return same_decision(*g.front(), check); });
     if (group == groups.end()) {
       groups.push_back({&check});
     } else {

@@ -109,6 +109,38 @@ TEST(CheckInvoke, AGlobalProfileIsCheckedOnTheModelWithoutARegion) {
   EXPECT_EQ(checks[2].request.inference_profile_arn, checks[0].request.resource);
 }
 
+TEST(CheckInvoke, AnApplicationProfileStandsForWhatItCopies) {
+  const auto policy = document("p", allow_all);
+  const std::string own =
+      "arn:aws:bedrock:eu-south-1:111122223333:application-inference-profile/a1b2c3d4e5f6";
+  const auto catalog = catalog::Catalog::built_in();
+  const auto* profile = catalog->profile(nova);
+  const auto* row = profile->row(catalog::RegionId("eu-south-1"));
+  const auto bare =
+      catalog::Catalog::in_region_row(profile->model_id, catalog::RegionId("eu-south-1"));
+  const auto ask = [&](const catalog::Profile* base, const catalog::Row& candidates) {
+    return check_invoke({&policy}, {.action = "bedrock:InvokeModel",
+                                    .account = std::string(account),
+                                    .model_id = profile->model_id,
+                                    .profile = base,
+                                    .row = &candidates,
+                                    .application_profile_arn = own});
+  };
+  auto copied = check({&policy}, nova, "eu-south-1");
+  const auto checks = ask(profile, *row);
+  ASSERT_EQ(checks.size(), copied.size());
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    EXPECT_EQ(checks[i].request.resource, i == 0 ? own : copied[i].request.resource);
+    EXPECT_EQ(checks[i].request.inference_profile_arn, own);
+  }
+  const auto of_model = ask(nullptr, bare);
+  ASSERT_EQ(of_model.size(), 2U);
+  EXPECT_EQ(of_model[0].request.resource, own);
+  EXPECT_EQ(of_model[1].request.resource,
+            "arn:aws:bedrock:eu-south-1::foundation-model/amazon.nova-2-lite-v1:0");
+  EXPECT_EQ(of_model[1].request.inference_profile_arn, own);
+}
+
 TEST(CheckInvoke, ABareModelIdIsCheckedInTheSourceOnly) {
   const auto policy = document("p", allow_all);
   const auto row = catalog::Catalog::in_region_row("m.n", catalog::RegionId("eu-west-2"));
@@ -317,6 +349,23 @@ TEST(AccessDenied, DescribesMixedRefusals) {
           "principal; and narrow statement #2 of policy demo"),
       std::string::npos)
       << error.mend;
+}
+
+TEST(AccessDenied, NamesEachActionOfAControlOperation) {
+  const auto request = [](std::string action, std::string resource) {
+    return Check{{std::move(action), std::move(resource), "eu-south-1", std::nullopt}, {}};
+  };
+  const auto error = access_denied(user, {request("bedrock:CreateInferenceProfile", "arn:a"),
+                                          request("bedrock:CreateInferenceProfile", "arn:b"),
+                                          request("bedrock:TagResource", "arn:b")});
+  EXPECT_EQ(error.why,
+            "no statement allows bedrock:CreateInferenceProfile on arn:a, "
+            "bedrock:CreateInferenceProfile on arn:b; no statement allows bedrock:TagResource on "
+            "arn:b");
+  EXPECT_TRUE(error.mend.contains(
+      R"({"Effect":"Allow","Action":"bedrock:CreateInferenceProfile","Resource":["arn:a","arn:b"]})"));
+  EXPECT_TRUE(error.mend.contains(
+      R"({"Effect":"Allow","Action":"bedrock:TagResource","Resource":["arn:b"]})"));
 }
 
 }  // namespace
