@@ -1,4 +1,4 @@
-"""A model server that does what a prompt tells it, and can tell what it was asked: the back-end of the scripted gateway.
+"""A model server that does what a prompt tells it, and tells what it was asked: the scripted gateway's back-end.
 
 OpenAI-compatible. A prompt that holds "script:" and a JSON object directs the answer to that request:
 

@@ -57,8 +57,8 @@ ECHO = script(echo=True)
 # Errors that many operations share. AWS's words where clients match on them.
 INVALID_ID = {"status": 400, "code": "^ValidationException$", "message": "^The provided model identifier is invalid."}
 ON_DEMAND = {"status": 400, "code": "^ValidationException$",
-             "message": f"^Invocation of model ID {NOT_MAPPED} with on-demand throughput isn.t supported. Retry your request "
-                        "with the ID or ARN of an inference profile that contains this model."}
+             "message": f"^Invocation of model ID {NOT_MAPPED} with on-demand throughput isn.t supported. Retry your "
+                        "request with the ID or ARN of an inference profile that contains this model."}
 DENIED = {"status": 403, "code": "^AccessDeniedException$", "message": "is not authorized to perform: bedrock:"}
 BAD_SIGNATURE = {"status": 403, "code": "^InvalidSignatureException$",
                  "message": "The request signature we calculated does not match the signature you provided"}

@@ -49,7 +49,8 @@ def application_profiles() -> list[Case]:
     return [
         control("profile.create", "CreateInferenceProfile", "name, description, modelSource, tags", create, answer={
             "status": "ACTIVE",
-            "inferenceProfileArn": like(r"^arn:aws:bedrock:eu-south-1:\d{12}:application-inference-profile/[a-zA-Z0-9-:.]+$")}),
+            "inferenceProfileArn": like(
+                r"^arn:aws:bedrock:eu-south-1:\d{12}:application-inference-profile/[a-zA-Z0-9-:.]+$")}),
         control("profile.create_again", "CreateInferenceProfile", "clientRequestToken", create, answer={
             "inferenceProfileArn": like(r":application-inference-profile/")}),
         control("profile.create_unknown", "CreateInferenceProfile", "unknown source", {
@@ -61,18 +62,22 @@ def application_profiles() -> list[Case]:
             "inferenceProfileName": like("^application-profile-of-"), "type": "APPLICATION", "status": "ACTIVE",
             "inferenceProfileArn": like(":application-inference-profile/"), "description": "made by a test",
             "models": of_length(EU_REGIONS, EU_REGIONS), "createdAt": present, "updatedAt": present}),
-        control("profiles.applications", "ListInferenceProfiles", "typeEquals APPLICATION", {"typeEquals": "APPLICATION"},
+        control("profiles.applications", "ListInferenceProfiles", "typeEquals APPLICATION",
+                {"typeEquals": "APPLICATION"},
                 answer={"inferenceProfileSummaries": containing(type="APPLICATION", description="made by a test")}),
         control("profile.tags", "ListTagsForResource", "application profile", {"resourceARN": PROFILE_ARN}, answer={
             "tags": [{"key": "team", "value": "tide"}]}),
         control("profile.tag", "TagResource", "application profile", {
             "resourceARN": PROFILE_ARN, "tags": [{"key": "stage", "value": "test"}]}),
-        control("profile.untag", "UntagResource", "application profile", {"resourceARN": PROFILE_ARN, "tagKeys": ["team"]}),
+        control("profile.untag", "UntagResource", "application profile", {
+            "resourceARN": PROFILE_ARN, "tagKeys": ["team"]}),
         control("profile.tags_after", "ListTagsForResource", "after TagResource and UntagResource", {
             "resourceARN": PROFILE_ARN}, answer={"tags": [{"key": "stage", "value": "test"}]}),
-        Case(name="profile.converse", operation="Converse, ConverseStream", field="modelId: ARN of an application profile",
+        Case(name="profile.converse", operation="Converse, ConverseStream",
+             field="modelId: ARN of an application profile",
              api="bedrock-runtime", call="Converse", request=use, family="converse", backend={"model": present}),
-        Case(name="profile.converse_stream", operation="Converse, ConverseStream", field="modelId: ARN of an application profile",
+        Case(name="profile.converse_stream", operation="Converse, ConverseStream",
+             field="modelId: ARN of an application profile",
              api="bedrock-runtime", call="ConverseStream", request=use, family="converse", stream=True,
              backend={"model": present}),
         control("profile.delete_system", "DeleteInferenceProfile", "system-defined profile", {
@@ -82,7 +87,8 @@ def application_profiles() -> list[Case]:
             "inferenceProfileIdentifier": PROFILE_ARN}),
         control("profile.get_deleted", "GetInferenceProfile", "deleted profile", {
             "inferenceProfileIdentifier": PROFILE_ARN}, error=NOT_FOUND),
-        Case(name="profile.converse_deleted", operation="Converse, ConverseStream", field="modelId: deleted application profile",
+        Case(name="profile.converse_deleted", operation="Converse, ConverseStream",
+             field="modelId: deleted application profile",
              api="bedrock-runtime", call="Converse", request=use, family="converse",
              error={"code": "^(ResourceNotFound|Validation)Exception$", "message": "."}),
     ]
@@ -113,7 +119,8 @@ def models() -> list[Case]:
 
 def identity_and_record() -> list[Case]:
     def sts(name: str, field: str, **case) -> Case:
-        return Case(name=f"identity{name}", operation="GetCallerIdentity", field=field, api="sts", call="GetCallerIdentity",
+        return Case(name=f"identity{name}", operation="GetCallerIdentity", field=field, api="sts",
+                    call="GetCallerIdentity",
                     request={}, **case)
 
     def lookup(name: str, field: str, request: dict, **case) -> Case:
@@ -126,11 +133,13 @@ def identity_and_record() -> list[Case]:
         sts(".signature", "wrong secret access key", caller="wrong-secret", error={
             "status": 403, "code": "^SignatureDoesNotMatch$", "message": "signature we calculated does not match"}),
         sts(".unknown_key", "unknown access key", caller="unknown-key", error={
-            "status": 403, "code": "^InvalidClientTokenId$", "message": "security token included in the request is invalid"}),
+            "status": 403, "code": "^InvalidClientTokenId$",
+            "message": "security token included in the request is invalid"}),
         lookup("all", "MaxResults, NextToken", {"MaxResults": 2}, gateway="milan", answer={
             "Events": of_length(2, 2), "NextToken": present, "Events.0.EventSource": "bedrock.amazonaws.com",
             "Events.0.CloudTrailEvent": like('"inferenceRegion"')}),
-        lookup("next", "MaxResults, NextToken", {"MaxResults": 2, "NextToken": "${lookup.all.NextToken}"}, gateway="milan",
+        lookup("next", "MaxResults, NextToken", {"MaxResults": 2, "NextToken": "${lookup.all.NextToken}"},
+               gateway="milan",
                answer={"Events": of_length(1, 2)}),
         lookup("by_name", "LookupAttributes", by_name, gateway="milan", answer={
             "Events.0.EventName": "Converse", "Events.0.EventId": present, "Events.0.EventTime": present}),

@@ -1,5 +1,5 @@
-"""Cases of the doors in OpenAI's and Anthropic's own APIs. Anthropic's client for Bedrock does the same cases of messages
-through InvokeModel, where errors are Bedrock's: those expectations stand beside the plain client's."""
+"""Cases of the doors in OpenAI's and Anthropic's own APIs. Anthropic's client for Bedrock does the same cases of
+messages through InvokeModel, where errors are Bedrock's: those expectations stand beside the plain client's."""
 
 import itertools
 
@@ -17,7 +17,8 @@ def chat(name: str, field: str, members: dict | None = None, *, text: str = ECHO
     for stream in modes:
         request = {"model": NOVA, "messages": [{"role": "user", "content": text}], **(members or {})}
         own = {**case, "error": stream_error} if stream and stream_error else case
-        cases.append(Case(name=f"chat{'_stream' if stream else ''}.{name}", operation="OpenAI: Chat completions", field=field,
+        cases.append(Case(name=f"chat{'_stream' if stream else ''}.{name}", operation="OpenAI: Chat completions",
+                          field=field,
                           api="openai", call="chat.completions", request=request, stream=stream, family="chat", **own))
     return cases
 
@@ -31,10 +32,12 @@ def chat_cases() -> list[Case]:
     image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
     rows = [
         chat("text", "messages", {"max_tokens": 16}, text=QUESTION, gateway="milan", answer={
-            "choices.0.message.role": "assistant", "choices.0.message.content": present, "id": present, "model": present,
+            "choices.0.message.role": "assistant", "choices.0.message.content": present, "id": present,
+            "model": present,
             "choices.0.finish_reason": like("^(stop|length)$")}),
         chat("usage", "usage", text=script(answer="One two three."), modes=(False,), answer={
-            "usage.completion_tokens": at_least(1), "usage.prompt_tokens": at_least(1), "usage.total_tokens": at_least(2)}),
+            "usage.completion_tokens": at_least(1), "usage.prompt_tokens": at_least(1),
+            "usage.total_tokens": at_least(2)}),
         chat("stream_usage", "stream_options: include_usage", {"stream_options": {"include_usage": True}},
              text=script(answer="One two three."), modes=(True,), answer={"usage.completion_tokens": at_least(1)}),
         chat("system", "messages: system", {"messages": [{"role": "system", "content": "You are a sailor."},
@@ -43,7 +46,8 @@ def chat_cases() -> list[Case]:
         chat("sampling", "max_tokens, temperature, top_p, stop", {
             "max_tokens": 400, "temperature": 0.25, "top_p": 0.5, "stop": ["END"]},
             backend={"max_tokens": 400, "temperature": near(0.25), "top_p": near(0.5), "stop": ["END"]}),
-        chat("max_completion_tokens", "max_completion_tokens", {"max_completion_tokens": 401}, backend={"max_tokens": 401}),
+        chat("max_completion_tokens", "max_completion_tokens", {"max_completion_tokens": 401},
+             backend={"max_tokens": 401}),
         chat("image", "messages: image_url (data)", {"messages": [{"role": "user", "content": [
             image, {"type": "text", "text": ECHO}]}]},
             backend={"messages.0.content.0.image_url.url": f"data:image/png;base64,{PNG}"}),
@@ -68,7 +72,8 @@ def chat_cases() -> list[Case]:
         chat("unavailable", "back-end answers 500", text=script(status=500), error={"status": 503, "message": "."}),
         chat("in_stream_error", "back-end fails inside the stream", text=script(answer="word " * 40, error_after=4),
              modes=(True,), error={"in_stream": True, "message": "."}),
-        chat("other_path", "/openai/v1/chat/completions", text=script(answer="Yes."), gateway="scripted-openai", answer={
+        chat("other_path", "/openai/v1/chat/completions", text=script(answer="Yes."), gateway="scripted-openai",
+             answer={
             "choices.0.message.content": "Yes."}),
         chat("tls", "API key over TLS", {"max_tokens": 4}, text=QUESTION, gateway="milan-tls", answer={
             "choices.0.message.role": "assistant"}),
@@ -78,7 +83,8 @@ def chat_cases() -> list[Case]:
 
 def openai_others() -> list[Case]:
     def other(name: str, operation: str, field: str, call: str, request: dict, **case) -> Case:
-        return Case(name=name, operation=f"OpenAI: {operation}", field=field, api="openai", call=call, request=request, **case)
+        return Case(name=name, operation=f"OpenAI: {operation}", field=field, api="openai", call=call, request=request,
+                    **case)
     return [
         other("embeddings.text", "Embeddings", "input: text", "embeddings", {
             "model": EMBED, "input": "low tide", "encoding_format": "float"}, gateway="milan", answer={
@@ -90,7 +96,8 @@ def openai_others() -> list[Case]:
             "model": EMBED, "input": "low tide"}, answer={"data.0.embedding": [8.0, 1.0, 0.0, 0.0]}),
         other("embeddings.unknown", "Embeddings", "unknown model", "embeddings", {"model": UNKNOWN, "input": "x"},
               error={"status": 404, "code": "model_not_found", "message": "."}),
-        other("openai_models.list", "Models", "list", "models.list", {}, answer={"data": containing(id=NOVA, object="model")}),
+        other("openai_models.list", "Models", "list", "models.list", {}, answer={
+            "data": containing(id=NOVA, object="model")}),
         other("openai_models.retrieve", "Models", "retrieve", "models.retrieve", {"model": NOVA}, answer={"id": NOVA}),
         other("openai_models.unknown", "Models", "retrieve an unknown one", "models.retrieve", {"model": UNKNOWN},
               error={"status": 404, "message": "."}),
@@ -117,7 +124,8 @@ def messages_cases() -> list[Case]:
                                           {"type": "text", "text": ECHO}]}]
     rows = [
         messages("text", "messages", {"max_tokens": 16}, text=QUESTION, gateway="milan", answer={
-            "type": "message", "role": "assistant", "content.0.type": "text", "content.0.text": present, "model": present,
+            "type": "message", "role": "assistant", "content.0.type": "text", "content.0.text": present,
+            "model": present,
             "stop_reason": like("^(end_turn|max_tokens)$"), "usage.output_tokens": at_least(1)}),
         messages("system", "system", {"system": "You are a sailor."},
                  backend={"messages.0": {"role": "system", "content": "You are a sailor."}}),
@@ -149,10 +157,12 @@ def messages_cases() -> list[Case]:
         messages("no_messages", "no messages", {"messages": []}, bedrock_error=invalid("."), error={
             "status": 400, "code": "invalid_request_error", "message": "."}),
         messages("bad_key", "unknown API key, or wrong secret", caller="wrong-secret", bedrock_error={
-            "status": 403, "message": "signature"}, error={"status": 401, "code": "authentication_error", "message": "."}),
+            "status": 403, "message": "signature"}, error={"status": 401, "code": "authentication_error",
+                                                           "message": "."}),
         messages("throttled", "back-end answers 429", text=script(status=429), bedrock_error=THROTTLED, error={
             "status": 429, "code": "rate_limit_error", "message": "."}),
-        messages("unavailable", "back-end answers 500", text=script(status=500), bedrock_error={"status": 503, "message": "."},
+        messages("unavailable", "back-end answers 500", text=script(status=500), bedrock_error={
+            "status": 503, "message": "."},
                  error={"status": 529, "code": "overloaded_error", "message": "."}),
         messages("in_stream_error", "back-end fails inside the stream", text=script(answer="word " * 40, error_after=4),
                  modes=(True,), error={"in_stream": True, "message": "."}),
@@ -162,9 +172,11 @@ def messages_cases() -> list[Case]:
 
 def count_tokens() -> list[Case]:
     request = {"model": SONNET, "messages": [{"role": "user", "content": QUESTION}], "system": "You are a sailor."}
-    return [Case(name="count_tokens.text", operation="Anthropic: Count tokens", field="messages, system", api="anthropic",
+    return [Case(name="count_tokens.text", operation="Anthropic: Count tokens", field="messages, system",
+                 api="anthropic",
                  call="count_tokens", request=request, gateway="milan", answer={"input_tokens": at_least(8)}),
-            Case(name="count_tokens.unknown", operation="Anthropic: Count tokens", field="unknown model", api="anthropic",
+            Case(name="count_tokens.unknown", operation="Anthropic: Count tokens", field="unknown model",
+                 api="anthropic",
                  call="count_tokens", request={**request, "model": UNKNOWN},
                  error={"status": 404, "code": "not_found_error", "message": "."})]
 

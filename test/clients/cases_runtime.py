@@ -1,10 +1,11 @@
-"""Cases of bedrock-runtime: Converse and ConverseStream from one table, InvokeModel of each family, CountTokens, refusals."""
+"""Cases of bedrock-runtime: Converse and ConverseStream from one table, InvokeModel of each family, CountTokens."""
 
 import base64
 import itertools
 
 from case import (BAD_SIGNATURE, DENIED, ECHO, EMBED, IN_STREAM, INVALID_ID, MODEL_ERROR, MODEL_TIMEOUT,
-                  NOT_MAPPED, NOVA, NOVA_MODEL, ON_DEMAND, PNG, SONNET, THROTTLED, UNAVAILABLE, UNKNOWN, UNKNOWN_KEY, Case,
+                  NOT_MAPPED, NOVA, NOVA_MODEL, ON_DEMAND, PNG, SONNET, THROTTLED, UNAVAILABLE, UNKNOWN, UNKNOWN_KEY,
+                  Case,
                   blob, invalid, json_blob, script)
 from judge import at_least, like, near, of_length, present
 
@@ -14,7 +15,8 @@ WEATHER = {"name": "weather", "description": "The weather of a place.",
 CALL_WEATHER = [{"name": "weather", "arguments": {"place": "Milan"}}]
 PNG_BYTES = base64.b64decode(PNG)
 QUESTION = "Why is the sea salty? One sentence."
-WORDS = {"output.message.role": "assistant", "stopReason": like("^(end_turn|max_tokens)$"), "usage.inputTokens": at_least(0),
+WORDS = {"output.message.role": "assistant", "stopReason": like("^(end_turn|max_tokens)$"),
+         "usage.inputTokens": at_least(0),
          "usage.outputTokens": at_least(1), "usage.totalTokens": at_least(2), "metrics.latencyMs": at_least(0)}
 
 
@@ -76,7 +78,8 @@ def converse_fields() -> list[Case]:
             backend={"messages.0.content": "Long rules."}),
         converse("tools", "toolConfig: tools", {"toolConfig": tools},
                  backend={"tools.0.function.name": "weather", "tools.0.function.parameters.required": ["place"]}),
-        converse("tool_choice_auto", "toolConfig: toolChoice auto", {"toolConfig": {**tools, "toolChoice": {"auto": {}}}},
+        converse("tool_choice_auto", "toolConfig: toolChoice auto", {
+            "toolConfig": {**tools, "toolChoice": {"auto": {}}}},
                  backend={"tool_choice": "auto"}),
         converse("tool_choice_any", "toolConfig: toolChoice any", {"toolConfig": {**tools, "toolChoice": {"any": {}}}},
                  backend={"tool_choice": "required"}),
@@ -146,12 +149,14 @@ def converse_outcomes() -> list[Case]:
                          "usage.totalTokens": at_least(2002)}),
         converse("bare_id", "modelId: model of this Region", {"modelId": NOVA_MODEL}, backend={"model": present}),
         converse("profile_arn", "modelId: ARN of a profile", {
-            "modelId": f"arn:aws:bedrock:eu-south-1:${{account}}:inference-profile/{NOVA}"}, backend={"model": present}),
+            "modelId": f"arn:aws:bedrock:eu-south-1:${{account}}:inference-profile/{NOVA}"},
+            backend={"model": present}),
         converse("model_arn", "modelId: ARN of a model", {
             "modelId": f"arn:aws:bedrock:eu-south-1::foundation-model/{NOVA_MODEL}"}, backend={"model": present}),
         converse("global", "modelId: global profile, granted", {"modelId": f"global.{NOVA_MODEL}", "inferenceConfig": {
             "maxTokens": 4}}, text=QUESTION, gateway="milan", caller="global", answer=WORDS),
-        converse("api_key", "API key over TLS", {"inferenceConfig": {"maxTokens": 4}}, text=QUESTION, gateway="milan-tls",
+        converse("api_key", "API key over TLS", {"inferenceConfig": {"maxTokens": 4}}, text=QUESTION,
+                 gateway="milan-tls",
                  caller="bearer", answer=WORDS),
         converse("tls", "SigV4 over TLS", {"inferenceConfig": {"maxTokens": 4}}, text=QUESTION, gateway="milan-tls",
                  answer=WORDS),
@@ -191,7 +196,8 @@ def converse_outcomes() -> list[Case]:
 
 
 OPERATION_OF = {"anthropic": "InvokeModel, InvokeModelWithResponseStream: Anthropic Messages",
-                "nova": "InvokeModel, InvokeModelWithResponseStream: Amazon Nova", "cohere": "InvokeModel: Cohere Embed"}
+                "nova": "InvokeModel, InvokeModelWithResponseStream: Amazon Nova",
+                "cohere": "InvokeModel: Cohere Embed"}
 
 
 def invoke(family: str, name: str, field: str, body: dict, *, modes: tuple = (False, True), model: str,
@@ -215,7 +221,8 @@ def anthropic(name: str, field: str, members: dict | None = None, *, text: str =
     return invoke("anthropic", name, field, body, model=model, **case)
 
 
-def nova(name: str, field: str, members: dict | None = None, *, text: str = ECHO, model: str = NOVA, **case) -> list[Case]:
+def nova(name: str, field: str, members: dict | None = None, *, text: str = ECHO, model: str = NOVA,
+         **case) -> list[Case]:
     body = {"schemaVersion": "messages-v1", "messages": said(text), **(members or {})}
     return invoke("nova", name, field, body, model=model, **case)
 
@@ -262,7 +269,8 @@ def invoke_others() -> list[Case]:
     cohere = lambda name, field, body, **case: invoke(  # noqa: E731
         "cohere", name, field, body, modes=(False,), model=case.pop("model", EMBED), **case)
     rows = [
-        nova("text", "messages", text=QUESTION, gateway="milan", members={"inferenceConfig": {"maxTokens": 16}}, answer={
+        nova("text", "messages", text=QUESTION, gateway="milan", members={"inferenceConfig": {"maxTokens": 16}},
+             answer={
             "output.message.role": "assistant", "output.message.content.0.text": present,
             "stopReason": like("^(end_turn|max_tokens)$"), "usage.outputTokens": at_least(1)}),
         nova("system", "system", {"system": [{"text": "You are a sailor."}]},
@@ -285,7 +293,8 @@ def invoke_others() -> list[Case]:
             "response_type": "embeddings_by_type", "embeddings.float.0": [8.0, 1.0, 0.0, 0.0]}),
         cohere("no_texts", "without texts", {"input_type": "search_query"}, error=invalid(".")),
         [Case(name="InvokeModel.other_family", operation="InvokeModel: other families", field="any", call="InvokeModel",
-              api="bedrock-runtime", request={"modelId": "meta.llama3-2-1b-instruct-v1:0", "body": json_blob({"prompt": "Hi"})},
+              api="bedrock-runtime", request={"modelId": "meta.llama3-2-1b-instruct-v1:0",
+                                              "body": json_blob({"prompt": "Hi"})},
               error={"status": 400, "code": "^ValidationException$", "message": "."})],
     ]
     return list(itertools.chain(*rows))
@@ -296,9 +305,11 @@ def count_tokens() -> list[Case]:
         return Case(name=f"CountTokens.{name}", operation="CountTokens", field=field, api="bedrock-runtime",
                     call="CountTokens", request={"modelId": case.pop("model", NOVA_MODEL), "input": given}, **case)
     conversation = {"messages": said(QUESTION), "system": [{"text": "You are a sailor."}]}
-    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64, "messages": [{"role": "user", "content": QUESTION}]}
+    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64,
+            "messages": [{"role": "user", "content": QUESTION}]}
     return [
-        count("converse", "input: converse", {"converse": conversation}, gateway="milan", answer={"inputTokens": at_least(8)}),
+        count("converse", "input: converse", {"converse": conversation}, gateway="milan",
+              answer={"inputTokens": at_least(8)}),
         count("invoke", "input: invokeModel", {"invokeModel": {"body": json_blob(body)}}, gateway="milan",
               model="anthropic.claude-sonnet-4-5-20250929-v1:0", answer={"inputTokens": at_least(8)}),
         count("unknown_id", "unknown model id", {"converse": conversation}, model=UNKNOWN, error=INVALID_ID),

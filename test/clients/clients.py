@@ -158,7 +158,8 @@ class Java(Kind):
              "package"], self.source)
 
     def command(self) -> list[str]:
-        return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.home}/client.jar:{self.home}/lib/*",
+        return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
+                f"{self.home}/client.jar:{self.home}/lib/*",
                 *self.client.program]
 
 
@@ -184,16 +185,19 @@ CLIENTS = (
            "HTTP/2, prior knowledge", quick=True),
     Client("js-http1", "AWS SDK for JavaScript v3, NodeHttpHandler", AWS, Node, "js", ("aws.mjs", "http1"),
            "@aws-sdk/client-bedrock-runtime", "HTTP/1.1", quick=True),
-    Client("openai", "OpenAI Python", ("openai",), OwnPython, "openai", (PROGRAM("openai_client"),), "openai", "HTTP/1.1",
+    Client("openai", "OpenAI Python", ("openai",), OwnPython, "openai", (PROGRAM("openai_client"),), "openai",
+           "HTTP/1.1",
            quick=True),
-    Client("anthropic", "Anthropic Python", ("anthropic",), OwnPython, "anthropic", (PROGRAM("anthropic_client"), "plain"),
+    Client("anthropic", "Anthropic Python", ("anthropic",), OwnPython, "anthropic",
+           (PROGRAM("anthropic_client"), "plain"),
            "anthropic", "HTTP/1.1", quick=True),
     Client("anthropic-bedrock", "Anthropic Python, AnthropicBedrock", ("anthropic",), OwnPython, "anthropic",
            (PROGRAM("anthropic_client"), "bedrock"), "anthropic", "HTTP/1.1", dialect="bedrock", quick=True),
     Client("anthropic-bedrock-js", "Anthropic TypeScript, bedrock-sdk", ("anthropic",), Node, "js",
            ("anthropic_bedrock.mjs",), "@anthropic-ai/bedrock-sdk", "HTTP/1.1", dialect="bedrock", quick=True),
     Client("go", "AWS SDK for Go v2", AWS, Go, "go", (), "bedrockruntime", "HTTP/1.1; HTTP/2 over TLS"),
-    Client("java", "AWS SDK for Java v2, sync", AWS, Java, "java", ("Main", "sync"), "software.amazon.awssdk", "HTTP/1.1"),
+    Client("java", "AWS SDK for Java v2, sync", AWS, Java, "java", ("Main", "sync"), "software.amazon.awssdk",
+           "HTTP/1.1"),
     Client("java-netty", "AWS SDK for Java v2, async (Netty)", AWS, Java, "java", ("Main", "async"),
            "software.amazon.awssdk", "HTTP/2, prior knowledge"),
     Client("rust", "AWS SDK for Rust", AWS, Rust, "rust", (), "aws-sdk-bedrockruntime", "HTTP/1.1"),

@@ -23,7 +23,10 @@ listen: {{api: "127.0.0.1:{api}"}}
 backends: [{{name: scripted, url: "http://127.0.0.1:{model}", slots: 16}}]
 models:
 """
-MODEL = "  - {{id: '{}', backend: scripted, served_as: scripted, name: scripted, additional_fields: [/inferenceConfig/topK, /top_k]}}\n"
+MODEL = """\
+  - {{id: '{}', backend: scripted, served_as: scripted, name: scripted,
+      additional_fields: [/inferenceConfig/topK, /top_k]}}
+"""
 DOCUMENTS = f"""\
 policies:
   - name: everything
@@ -107,10 +110,11 @@ class Gateways:
 
     def bearer(self, case, scripted: bool) -> str:
         """OpenAI's and Anthropic's own clients always send one, AWS's only where a case asks for it."""
-        wrong = case.caller in ("unknown-bearer", "wrong-secret")
         if case.api not in ("openai", "anthropic") and case.caller != "bearer":
             return ""
-        return "not-a-key-of-this-gateway" if wrong else (self.scripted_api_key if scripted else self.demo_api_key) or "no-key"
+        if case.caller in ("unknown-bearer", "wrong-secret"):
+            return "not-a-key-of-this-gateway"
+        return (self.scripted_api_key if scripted else self.demo_api_key) or "no-key"
 
     def account(self, case) -> str:
         return ACCOUNT if case.gateway.startswith("scripted") else self.demo_account

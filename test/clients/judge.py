@@ -1,8 +1,8 @@
 """Says whether what a client saw is what a case expects.
 
-A client program asserts nothing: it prints an observation, {"answer"} or {"events"} or {"error"} in the API's own member
-names. Streams are folded here into the unary answer that they stand for (which checks the order of their events), so
-that one expectation serves both.
+A client program asserts nothing: it prints an observation, {"answer"} or {"events"} or {"error"} in the API's own
+member names. Streams are folded here into the unary answer that they stand for (which checks the order of their
+events), so that one expectation serves both.
 """
 
 import json
@@ -15,7 +15,7 @@ class Wrong(Exception):
     """The reason why an observation is not what was expected."""
 
 
-# --- matchers: an expected value is one of these, or a literal ---------------------------------------------------------
+# --- matchers: an expected value is one of these, or a literal --------------------------------------------------------
 
 class Matcher:
     def __init__(self, words: str, check) -> None:
@@ -71,7 +71,7 @@ def check_members(document, expected: dict, what: str) -> None:
             raise Wrong(f"{what} {path}: expected {wanted!r}, got {shown}")
 
 
-# --- streams -----------------------------------------------------------------------------------------------------------
+# --- streams ----------------------------------------------------------------------------------------------------------
 
 def expect_kind(condition: bool, words: str) -> None:
     if not condition:
@@ -266,7 +266,7 @@ def text_of(family: str, answer: dict) -> str:
     return at(answer, "choices.0.message.content") or ""
 
 
-# --- the verdict -------------------------------------------------------------------------------------------------------
+# --- the verdict ------------------------------------------------------------------------------------------------------
 
 def upper_first(name: str) -> str:
     return name[:1].upper() + name[1:]
@@ -312,7 +312,8 @@ def check_answer(case, observed: dict) -> None:
     if case.call == "InvokeModel":
         answer = json.loads(answer["body"])
     shows = observed.get("shows", [""])  # a client may hide parts of an answer from its user
-    check_members(answer, {path: wanted for path, wanted in case.answer.items() if path.startswith(tuple(shows))}, "answer")
+    check_members(answer, {path: wanted for path, wanted in case.answer.items() if path.startswith(tuple(shows))},
+                  "answer")
     if case.backend:
         text = text_of(case.family, answer)
         try:

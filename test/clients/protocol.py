@@ -17,6 +17,10 @@ import traceback
 
 PLACEHOLDER = re.compile(r"\$\{([a-z_.]+)\.([A-Za-z]+)\}")
 
+# How botocore words the service's error where only text is left of it.
+BOTOCORE_ERROR = re.compile(
+    r"An error occurred \((\w+)\) when calling the \w+ operation(?: \(reached max retries: \d+\))?: (.*)", re.S)
+
 
 class Unsupported(Exception):
     """This client has no such operation or member; the message says which."""

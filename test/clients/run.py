@@ -1,9 +1,10 @@
 """Runs the cases with clients that nobody here wrote and prints which of them work.
 
-  python test/clients/run.py [--only NAME,...] [--quick] [--cases TEXT,...] [--matrix FILE] [--list]
+  python test/clients/run.py [--only NAME,...] [--quick | --rest] [--cases TEXT,...] [--matrix FILE] [--list]
 
-Without --only all of them run, with --quick those of `./do test`. Exit code 1 if a case failed. The virtual environment
-of `./do` has what this program needs; it installs the clients' own packages under .tidegate/clients, pinned by lock files.
+Without --only all of them run, with --quick those of `./do test`, with --rest the others. Exit code 1 if a case failed.
+The virtual environment of `./do` has what this program needs; it installs the clients' own packages under
+.tidegate/clients, pinned by lock files.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import cases_control  # noqa: E402
 import cases_doors  # noqa: E402
 import cases_runtime  # noqa: E402
 from case import Case  # noqa: E402
-from clients import CLIENTS, Client, Missing  # noqa: E402
+from clients import CLIENTS, Client, Kind, Missing  # noqa: E402
 from gateways import Gateways  # noqa: E402
 from judge import Wrong, judge  # noqa: E402
 from versions import version_of  # noqa: E402
@@ -51,15 +52,16 @@ def needs(case: Case) -> set[str]:
     return set(re.findall(r"\$\{([a-z_.]+)\.[A-Za-z]+\}", json.dumps(case.request)))
 
 
-def observe(client: Client, command: list[str], environment: dict, cases: list[Case], gateways: Gateways) -> tuple[dict, str]:
+def observe(client: Client, kind: Kind, cases: list[Case], gateways: Gateways) -> tuple[dict, str]:
     """Observation by case name, and what the program said on standard error."""
     messages = json.dumps({"cases": [message_for(case, client, gateways) for case in cases]})
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "ANTHROPIC_"))}
     ca = gateways.demo.region().ca  # by each runtime's own name for it
-    trust = {"NODE_EXTRA_CA_CERTS": ca, "SSL_CERT_FILE": ca, "CLIENT_CA": ca}
+    trust = {"NODE_EXTRA_CA_CERTS": ca, "SSL_CERT_FILE": ca}
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env={**kept, **environment, **trust, "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-south-1"})
+        kind.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+        env={**kept, **kind.environment(), **trust, "AWS_EC2_METADATA_DISABLED": "true"})
     try:
         out, err = process.communicate(messages, timeout=CLIENT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -123,27 +125,19 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name clients and cases, run nothing")
     arguments = parser.parse_args()
     wanted = arguments.only.split(",") if arguments.only else [
-        client.name for client in CLIENTS if client.quick or not arguments.quick and not arguments.rest
-        or arguments.rest and not client.quick]
+        client.name for client in CLIENTS
+        if (client.quick or not arguments.quick) and not (client.quick and arguments.rest)]
     if unknown := set(wanted) - {client.name for client in CLIENTS}:
-        parser.error(f"no client {', '.join(sorted(unknown))}; there are {', '.join(client.name for client in CLIENTS)}")
+        known = ", ".join(client.name for client in CLIENTS)
+        parser.error(f"no client {', '.join(sorted(unknown))}; there are {known}")
     clients = [client for client in CLIENTS if client.name in wanted]
-    if arguments.rest and not arguments.only:
-        clients = [client for client in CLIENTS if not client.quick]
     texts = arguments.cases.split(",") if arguments.cases else [""]
     cases = [case for case in all_cases() if any(text in case.name for text in texts)]
     if arguments.list:
         print("\n".join([client.name for client in clients] + [case.name for case in cases]))
         return 0
 
-    kinds, skipped = {}, {}
-    for client in clients:
-        try:
-            kinds[client.name] = client.kind(client)
-            kinds[client.name].prepare()
-        except Missing as why:
-            skipped[client.name] = str(why)
-            del kinds[client.name]
+    kinds, skipped, broken = prepare(clients)
     gateways = Gateways()
     results: dict[str, dict] = {}
     try:
@@ -153,25 +147,43 @@ def main() -> int:
                 started = time.monotonic()
                 spoken = {case.name for case in cases if case.api in client.speaks}
                 own = [case for case in cases if case.name in spoken and needs(case) <= spoken]
-                kind = kinds[client.name]
-                results[client.name] = verdicts(client, own, *observe(client, kind.command(), kind.environment(), own, gateways))
+                results[client.name] = verdicts(client, own, *observe(client, kinds[client.name], own, gateways))
                 print(f"{client.title} {version_of(client)}: {time.monotonic() - started:.1f} s", flush=True)
     finally:
         gateways.stop(keep=bool(os.environ.get("TIDEGATE_KEEP")))
     print_matrix(cases, results)
     for name, why in skipped.items():
         print(f"\nskipped: {name}: {why}")
+    for name, why in broken.items():
+        print(f"\nFAIL: {name} could not be installed: {why}")
     if arguments.matrix:
         arguments.matrix.parent.mkdir(parents=True, exist_ok=True)
-        arguments.matrix.write_text(json.dumps(report(cases, clients, results, skipped), indent=1, ensure_ascii=False) + "\n")
+        arguments.matrix.write_text(json.dumps(report(cases, clients, results, skipped), indent=1,
+                                               ensure_ascii=False) + "\n")
     count = lambda word: sum(v["result"] == word for r in results.values() for v in r.values())  # noqa: E731
-    print(f"\n{count('ok')} passed, {count('FAIL')} failed, {count('n/a') + len(skipped)} skipped", flush=True)
-    return 1 if count("FAIL") or not count("ok") else 0
+    failed = count("FAIL") + len(broken)
+    print(f"\n{count('ok')} passed, {failed} failed, {count('n/a') + len(skipped)} skipped", flush=True)
+    return 1 if failed or not count("ok") else 0
+
+
+def prepare(clients: list[Client]) -> tuple[dict[str, Kind], dict[str, str], dict[str, str]]:
+    """The clients that can run; those whose toolchain is not here, with the reason; those that could not be installed."""
+    kinds, skipped, broken = {}, {}, {}
+    for client in clients:
+        kind = client.kind(client)
+        try:
+            kind.prepare()
+            kinds[client.name] = kind
+        except Missing as why:
+            skipped[client.name] = str(why)
+        except (RuntimeError, OSError) as why:
+            broken[client.name] = str(why)
+    return kinds, skipped, broken
 
 
 def report(cases: list[Case], clients: list[Client], results: dict, skipped: dict) -> dict:
     return {"clients": [{"name": client.name, "title": client.title, "version": version_of(client),
-                         "transport": client.transport} for client in clients if client.name not in skipped],
+                         "transport": client.transport} for client in clients if client.name in results],
             "skipped": skipped,
             "cases": [{"case": case.name, "operation": case.operation, "field": case.field, "stream": case.stream,
                        "refused": case.error is not None,

@@ -10,10 +10,9 @@ import tempfile
 
 import awscli.clidriver
 
-from protocol import Unsupported, serve
+from protocol import BOTOCORE_ERROR, Unsupported, serve
 
 NO_STREAMS = "the AWS CLI has no streaming operations"
-ERROR = re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)", re.S)
 
 
 class Refused(Exception):
@@ -97,8 +96,8 @@ def observe(case: dict) -> dict:
 
 
 def error_of(error: BaseException) -> dict | None:
-    found = ERROR.search(str(error)) if isinstance(error, Refused) else None
-    return {"code": found[1], "message": found[3].strip(), "status": None} if found else None
+    found = BOTOCORE_ERROR.search(str(error)) if isinstance(error, Refused) else None
+    return {"code": found[1], "message": found[2].strip(), "status": None} if found else None
 
 
 if __name__ == "__main__":

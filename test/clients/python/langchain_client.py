@@ -6,7 +6,6 @@ back; "shows" names the members of the answer that LangChain lets its user see.
 
 import base64
 import json
-import re
 
 import boto3
 from botocore.config import Config
@@ -14,14 +13,13 @@ from botocore.exceptions import ClientError, EventStreamError
 from langchain_aws import BedrockEmbeddings, ChatBedrock, ChatBedrockConverse
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from protocol import StreamBroke, Unsupported, serve
+from protocol import BOTOCORE_ERROR, StreamBroke, Unsupported, serve
 
 SHOWN = ["output.message", "stopReason", "usage.outputTokens", "usage.totalTokens"]
 SAMPLING = {"maxTokens": "max_tokens", "temperature": "temperature", "topP": "top_p", "stopSequences": "stop_sequences"}
 SETTINGS = {"additionalModelRequestFields": "additional_model_request_fields", "guardrailConfig": "guardrail_config",
             "additionalModelResponseFieldPaths": "additional_model_response_field_paths",
             "performanceConfig": "performance_config", "requestMetadata": "request_metadata"}
-ERROR = re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)", re.S)
 
 
 def client_of(case: dict):
@@ -90,9 +88,8 @@ def model_of(case: dict) -> tuple:
 
 
 def answer_of(message) -> dict:
-    blocks = [{"type": "text", "text": message.content}] if isinstance(message.content, str) else message.content
     content = []
-    for block in blocks:
+    for block in blocks_of(message.content):
         if block["type"] == "text" and block.get("text"):
             content.append({"text": block["text"]})
         elif block["type"] == "reasoning_content":
@@ -103,6 +100,13 @@ def answer_of(message) -> dict:
     return {"output": {"message": {"role": "assistant", "content": content}},
             "stopReason": message.response_metadata.get("stopReason"),
             "usage": {"outputTokens": usage.get("output_tokens"), "totalTokens": usage.get("total_tokens")}}
+
+
+def blocks_of(content) -> list[dict]:
+    """Content is a text, or a list of blocks and, where chunks were added up, texts."""
+    parts = content if isinstance(content, list) else [content]
+    blocks = [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts]
+    return [block for block in blocks if block != {"type": "text", "text": ""}]
 
 
 def streamed(model, messages):
@@ -133,7 +137,7 @@ def invoke(case: dict) -> dict:
             raise Unsupported("BedrockEmbeddings sends texts and input_type")
         vectors = BedrockEmbeddings(client=client_of(case), model_id=request["modelId"]).embed_documents(body["texts"])
         return {"answer": {"body": json.dumps({"embeddings": vectors})}, "shows": ["embeddings"]}
-    plain = all(isinstance(message["content"], str) for message in body["messages"]) if case["family"] == "messages" else False
+    plain = case["family"] == "messages" and all(isinstance(message["content"], str) for message in body["messages"])
     if not plain or {"tools", "no_such_field"} & set(body) or body.get("max_tokens") is None:
         raise Unsupported("ChatBedrock is tried with plain text of Anthropic's form only")
     if "anthropic" not in request["modelId"]:
@@ -143,8 +147,7 @@ def invoke(case: dict) -> dict:
     messages = [SystemMessage(body["system"])] if "system" in body else []
     messages += [HumanMessage(message["content"]) for message in body["messages"]]
     message = streamed(model, messages) if case["stream"] else model.invoke(messages)
-    blocks = [{"type": "text", "text": message.content}] if isinstance(message.content, str) else message.content
-    answer = {"content": blocks}
+    answer = {"content": blocks_of(message.content)}
     return {"answer": {"body": json.dumps(answer)} if not case["stream"] else answer, "shows": ["content"]}
 
 
@@ -162,8 +165,8 @@ def error_of(error: BaseException) -> dict | None:
     if isinstance(error, (ClientError, EventStreamError)):
         return {"code": error.response["Error"]["Code"], "message": error.response["Error"].get("Message", ""),
                 "status": error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")}
-    found = ERROR.search(str(error))
-    return {"code": found[1], "message": found[3], "status": None} if found else None
+    found = BOTOCORE_ERROR.search(str(error))
+    return {"code": found[1], "message": found[2], "status": None} if found else None
 
 
 if __name__ == "__main__":
