@@ -167,7 +167,7 @@ def main() -> int:
 
 
 def prepare(clients: list[Client]) -> tuple[dict[str, Kind], dict[str, str], dict[str, str]]:
-    """The clients that can run; those whose toolchain is not here, with the reason; those that could not be installed."""
+    """The clients that can run; those whose toolchain is not here; those that could not be installed."""
     kinds, skipped, broken = {}, {}, {}
     for client in clients:
         kind = client.kind(client)
