@@ -26,7 +26,8 @@ inline constexpr std::size_t write_high_bytes = 64 * 1024;    // a writer above 
 inline constexpr std::size_t write_low_bytes = 32 * 1024;     // ... until the buffer is below this
 inline constexpr std::size_t connections_max = 10'000;        // a worker
 inline constexpr std::size_t h2_streams_max = 256;            // concurrent, a connection
-inline constexpr std::size_t h2_read_buffer_start = 4 * 1024;     // until a read fills it: then read_buffer_bytes
+inline constexpr std::size_t h2_read_buffer_start =
+    4 * 1024;  // until a read fills it: then read_buffer_bytes
 inline constexpr std::size_t h2_stream_window =
     256 * 1024;  // bytes of a body that wait for their handler
 inline constexpr std::size_t h2_connection_window = 1024 * 1024;
@@ -49,7 +50,7 @@ inline constexpr std::size_t discard_bytes_max =
 inline constexpr std::size_t linger_bytes_max =
     1'000'000;                              // read after a refusal, so that the client sees it ...
 inline constexpr auto linger_timeout = 2s;  // ... for this long at most
-inline constexpr int accept_backlog = 1'024;                      // connections that the kernel keeps waiting
+inline constexpr int accept_backlog = 1'024;    // connections that the kernel keeps waiting
 inline constexpr auto accept_back_off = 100ms;  // out of descriptors: before the next accept
 
 // the event loop
@@ -85,6 +86,7 @@ inline constexpr auto backend_first_byte_timeout = 60s;  // of a stream
 inline constexpr auto backend_answer_timeout =
     300s;  // a whole answer is generated before its first byte
 inline constexpr auto backend_probe_timeout = 1s;
+inline constexpr auto backend_resolve_interval = 30s;                // of servers that have a name
 inline constexpr std::size_t backend_probe_bytes_max = 1024 * 1024;  // metrics of many engines
 inline constexpr std::size_t backend_error_bytes_max =
     64 * 1024;                                     // of an error's body that is looked at
@@ -142,8 +144,8 @@ inline constexpr auto link_reconnect_max = 5s;
 // audit
 inline constexpr std::size_t segment_bytes_max = 64 * 1024 * 1024;
 inline constexpr auto sync_interval = 5ms;
-inline constexpr auto storage_linger = 1s;                        // without entries before the storage thread rests
-inline constexpr auto storage_idle_interval = 1s;                 // while it rests: new day, retention, a new try
+inline constexpr auto storage_linger = 1s;  // without entries before the storage thread rests
+inline constexpr auto storage_idle_interval = 1s;  // while it rests: new day, retention, a new try
 inline constexpr int retention_days_default = 400;
 inline constexpr std::size_t user_agent_bytes_max = 1'024;  // of it, in a record
 inline constexpr std::size_t audit_text_bytes_max =
@@ -156,7 +158,8 @@ inline constexpr std::size_t audit_batch_bytes =
 inline constexpr std::size_t audit_unsynced_entries_max =
     262'144;  // a disk that hangs: refuse, do not pile up
 inline constexpr std::size_t audit_tail_bytes_max =
-    8 * 1024 * 1024;  // written and not chained yet, kept in memory; beyond it the file is read back
+    8 * 1024 *
+    1024;  // written and not chained yet, kept in memory; beyond it the file is read back
 inline constexpr std::size_t journal_bytes_max =
     256 * 1024;  // entries of one turn of a worker's loop that leave in one write
 inline constexpr std::size_t audit_open_entries_max =

@@ -9,12 +9,12 @@
 
 #include "admin/admin_api.hpp"
 #include "aws/errors.hpp"
+#include "cli/backend_links.hpp"
 #include "cli/background_thread.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
 #include "net/listener.hpp"
 #include "net/peer_links.hpp"
-#include "net/pooled_client.hpp"
 #include "net/signals.hpp"
 #include "net/tls_context.hpp"
 #include "net/worker_thread.hpp"
@@ -76,7 +76,8 @@ net::MalformedAnswer malformed(const Error& error, Rng& rng) {
 
 // What lives on one worker's loop. Made and destroyed on its thread.
 struct Unit {
-  Unit(net::EpollLoop& loop_in, gateway::Region& region, Certificates& certificates, int index)
+  Unit(net::EpollLoop& loop_in, gateway::Region& region, Certificates& certificates,
+       BackendLinks& backends, int index)
       : loop(loop_in),
         links(loop, rng,
               peer::RegionIdentity{region.config().region, region.config().operator_domain,
@@ -84,16 +85,12 @@ struct Unit {
               region.destinations_to_dial(),
               net::dial_with_tls(loop, [&certificates] { return certificates.peers(); })),
         worker(region,
-               gateway::WorkerPorts{
-                   loop, rng, links,
-                   [this](const model::BackendConfig& backend) { return client(backend); }},
+               gateway::WorkerPorts{loop, rng, links,
+                                    [this, &backends](const model::BackendConfig& backend) {
+                                      return backends.client(loop, backend);
+                                    }},
                index) {}
 
-  std::unique_ptr<http::Client> client(const model::BackendConfig& backend) {
-    // The address was checked when the configuration was read.
-    return std::make_unique<net::PooledClient>(loop,
-                                               *net::Address::tcp(backend.host, backend.port));
-  }
   net::ListenerOptions options(net::Security security,
                                std::function<std::shared_ptr<const net::TlsContext>()> tls) {
     net::ListenerOptions out;
@@ -139,6 +136,7 @@ class RealServer final : public Server {
   SystemClock clock_;
   SystemRng rng_;
   Certificates certificates_;
+  BackendLinks backends_;
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<store::StorageThread> storage_;
   std::unique_ptr<gateway::DocumentStore> documents_;
@@ -202,8 +200,8 @@ Result<void> RealServer::listen() {
   // All workers exist before any runs: the region's list of them does not change afterwards.
   for (std::size_t i = 0; i < count; ++i) {
     threads_[i]->call([&] {
-      units_[i] =
-          std::make_unique<Unit>(threads_[i]->loop(), *region_, certificates_, static_cast<int>(i));
+      units_[i] = std::make_unique<Unit>(threads_[i]->loop(), *region_, certificates_, backends_,
+                                         static_cast<int>(i));
     });
   }
   for (std::size_t i = 0; i < count; ++i) {
@@ -241,6 +239,7 @@ void RealServer::start_unit(std::size_t index, net::Descriptor api, net::Descrip
 Result<void> RealServer::open() {
   TRY_VOID(make_state_folder());
   TRY_VOID(certificates_.load(clock_.wall()));
+  TRY_VOID(backends_.open(config_.backends));
   TRY_VOID(open_stores());
   return listen();
 }

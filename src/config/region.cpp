@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 
@@ -87,7 +88,42 @@ class CrossChecks {
       if (!duplicate(backends_, config_.backends[i].name, "backends", i, "name")) {
         names_.push_back(config_.backends[i].name);
       }
+      if (config_.backends[i].kind == model::BackendKind::bedrock) bedrock(i);
     }
+  }
+
+  // A Bedrock of another Region would be a way around the fence.
+  void bedrock(std::size_t index) {
+    const auto& backend = config_.backends[index];
+    const bool of_aws =
+        backend.host.ends_with(".amazonaws.com") || backend.host.ends_with(".api.aws");
+    if (of_aws && !backend.host.contains("." + config_.region.str() + ".")) {
+      reader_.problem(
+          mark_of_item(root_, "backends", index, "url"),
+          fmt::format("\"url\" names {}", backend.host),
+          fmt::format("this gateway is {}, and its models must run there", config_.region.str()),
+          fmt::format("write https://bedrock-runtime.{}.amazonaws.com", config_.region.str()));
+    }
+    const bool signs = !backend.credentials.key_id.empty() && !backend.credentials.secret.empty();
+    if (!signs && backend.api_key.empty()) {
+      reader_.problem(mark_of_item(root_, "backends", index, "kind"),
+                      fmt::format("{} has no credentials", backend.name),
+                      "Amazon Bedrock answers nobody without them",
+                      "set access_key_id and secret_access_key, or api_key");
+    }
+  }
+
+  void bedrock_model(std::size_t index) {
+    const auto& model = config_.models[index];
+    const auto backend =
+        std::ranges::find(config_.backends, model.backend, &model::BackendConfig::name);
+    if (backend == config_.backends.end() || backend->kind != model::BackendKind::bedrock) return;
+    if (model::is_in_region_model(model.served_as) && !catalog_.profile(model.served_as)) return;
+    reader_.problem(mark_of_item(root_, "models", index, "served_as"),
+                    fmt::format("\"served_as\" is \"{}\"", model.served_as),
+                    "AWS would route an inference profile or an ARN onwards, to Regions that this "
+                    "gateway does not choose",
+                    "name the bare id of a model that the Region itself runs");
   }
 
   void models() {
@@ -107,6 +143,7 @@ class CrossChecks {
                         fmt::format("\"backend\" is \"{}\"", model.backend),
                         "no entry of backends has this name", did_you_mean(model.backend, names_));
       }
+      bedrock_model(i);
     }
   }
 

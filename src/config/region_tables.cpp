@@ -182,30 +182,73 @@ const Key<RegionConfig> log_keys[] = {
 
 // ---- backends
 
+bool is_host_name(std::string_view text) {
+  const bool characters = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-';
+  });
+  return characters && !text.empty() && text.size() <= 253 && text.front() != '.' &&
+         text.front() != '-' && text.find("..") == std::string_view::npos;
+}
+
+// HOST, HOST:PORT, with a name or a literal address.
+bool read_authority(std::string_view text, model::BackendConfig& out) {
+  constexpr std::uint16_t https = 443;
+  if (const auto address = parse_address(text)) {
+    out.host = address->host;
+    out.port = address->port;
+    return out.port != 0;
+  }
+  const std::string with_port = std::string(text) + ":443";
+  if (const auto address = parse_address(with_port)) {
+    out.host = address->host;
+    out.port = https;
+    return true;
+  }
+  const auto colon = text.find(':');
+  out.host = text.substr(0, colon);
+  out.port = https;
+  if (colon != std::string_view::npos) {
+    const auto port = parse_address("127.0.0.1" + std::string(text.substr(colon)));
+    if (!port || port->port == 0) return false;
+    out.port = port->port;
+  }
+  return is_host_name(out.host);
+}
+
 void read_url(Reader& reader, const YAML::Node& node, model::BackendConfig& out) {
   const auto value = reader.text(node, "url");
   if (!value) return;
-  constexpr std::string_view scheme = "http://";
-  const auto slash = value->find('/', std::min(scheme.size(), value->size()));
-  const auto authority = std::string_view(*value).substr(0, slash);
-  std::optional<gateway::Address> address;
-  if (authority.starts_with(scheme)) address = parse_address(authority.substr(scheme.size()));
-  std::string prefix = slash == std::string::npos ? "" : value->substr(slash);
+  const std::string_view url = *value;
+  const auto scheme_end = url.find("://");
+  const std::string_view scheme = url.substr(0, scheme_end);
+  const std::string_view rest =
+      scheme_end == std::string_view::npos ? "" : url.substr(scheme_end + 3);
+  const auto slash = rest.find('/');
+  const std::string_view authority = rest.substr(0, slash);
+  std::string prefix(slash == std::string_view::npos ? "" : rest.substr(slash));
   while (prefix.ends_with('/')) prefix.pop_back();
   const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) {
     return c > ' ' && c < 0x7f && c != '?' && c != '#';
   });
-  if (!address || address->port == 0 || !plain) {
-    reader.problem(node.Mark(), fmt::format("\"url\" is \"{}\"", *value),
-                   "it must be http, a literal IP address, a port and perhaps a path: a gateway "
-                   "resolves no names",
-                   "write it like http://127.0.0.1:8801 (for a server with TLS, put a local TLS "
-                   "proxy in between)");
-    return;
+  out.tls = scheme == "https";
+  out.base_path = prefix;
+  bool good = plain && (out.tls || scheme == "http");
+  if (good && out.tls) {
+    good = read_authority(authority, out);
+  } else if (const auto address = parse_address(authority); good && address) {
+    out.host = address->host;
+    out.port = address->port;
+    good = out.port != 0;
+  } else {
+    good = false;
   }
-  out.host = std::move(address->host);
-  out.port = address->port;
-  out.base_path = std::move(prefix);
+  if (good) return;
+  reader.problem(node.Mark(), fmt::format("\"url\" is \"{}\"", *value),
+                 "it must be http with a literal IP address and a port, or https, and perhaps a "
+                 "path: without TLS no name can be trusted",
+                 "write it like http://127.0.0.1:8801 or "
+                 "https://bedrock-runtime.eu-south-1.amazonaws.com");
 }
 
 const Key<model::BackendConfig> backend_keys[] = {
@@ -213,23 +256,56 @@ const Key<model::BackendConfig> backend_keys[] = {
      [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
        store_text(r, n, "name", b, &model::BackendConfig::name);
      }},
-    {"kind", "openai", optional, "openai", "The server's API: OpenAI-compatible chat completions.",
+    {"kind", "openai | anthropic | bedrock", optional, "openai",
+     "The server's API: OpenAI's chat completions (llama.cpp, vLLM, SGLang, Ollama), Anthropic's "
+     "Messages, or Amazon Bedrock's Converse in this same Region.",
      [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
-       static constexpr std::array<std::pair<std::string_view, model::BackendKind>, 1> choices{
-           {{"openai", model::BackendKind::openai}}};
+       static constexpr std::array<std::pair<std::string_view, model::BackendKind>, 3> choices{
+           {{"openai", model::BackendKind::openai},
+            {"anthropic", model::BackendKind::anthropic},
+            {"bedrock", model::BackendKind::bedrock}}};
        store_choice(r, n, "kind", choices, b.kind);
      }},
-    {"url", "http://ADDRESS:PORT[/PREFIX]", required, "",
-     "Where the server listens; /v1/chat/completions is below it.", read_url},
+    {"url", "http://ADDRESS:PORT[/PREFIX] or https://HOST[:PORT][/PREFIX]", required, "",
+     "Where the server listens; /v1/chat/completions, /v1/messages or /model/... is below it. A "
+     "name is resolved by a thread of its own, at the start and every 30 s.",
+     read_url},
+    {"trust_bundle", "path", optional, "the system's CAs",
+     "With https: PEM file of the CAs of the server's certificate.",
+     [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
+       if (auto path = r.path(n, "trust_bundle")) b.trust_bundle = std::move(*path);
+     }},
     {"slots", "integer 1..65535", optional, "1",
      "How many requests it runs at once; one more is a full Region.",
      [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
        store_integer(r, n, "slots", 1, 65'535, b.slots);
      }},
     {"api_key", "text", optional, "none",
-     "Sent to the server as a bearer token; write ${env:NAME} or ${file:PATH}.",
+     "Sent to the server as a bearer token, or as Anthropic's x-api-key; write ${env:NAME} or "
+     "${file:PATH}.",
      [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
        store_text(r, n, "api_key", b, &model::BackendConfig::api_key);
+     }},
+    {"access_key_id", "text", optional, "none",
+     "kind bedrock: what requests are signed with (Signature Version 4).",
+     [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
+       store_text(r, n, "access_key_id", b.credentials, &aws::Credentials::key_id);
+     }},
+    {"secret_access_key", "text", optional, "none",
+     "Its secret; write ${env:NAME} or ${file:PATH}.",
+     [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
+       store_text(r, n, "secret_access_key", b.credentials, &aws::Credentials::secret);
+     }},
+    {"tools", "native | schema | none", optional, "native",
+     "native: the server parses tool calls. schema: it does not, and a call that the caller forces "
+     "(toolChoice any or tool) is asked for through its JSON-schema output; toolChoice auto is "
+     "refused. none: every toolConfig is refused.",
+     [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
+       static constexpr std::array<std::pair<std::string_view, model::Tools>, 3> choices{
+           {{"native", model::Tools::native},
+            {"schema", model::Tools::schema},
+            {"none", model::Tools::none}}};
+       store_choice(r, n, "tools", choices, b.tools);
      }},
 };
 
@@ -383,7 +459,10 @@ const Key<RegionConfig> region_keys[] = {
     {"backends", "list of sections", optional, "none: this Region runs no model itself",
      "The model servers of this Region.",
      [](Reader& r, const YAML::Node& n, RegionConfig& c) {
-       read_list(r, n, "backends", Table<model::BackendConfig>(backend_keys), {}, c.backends);
+       // Amazon Bedrock is asked in this Region and in no other, so there is no key for it.
+       model::BackendConfig blank;
+       blank.region = c.region.str();
+       read_list(r, n, "backends", Table<model::BackendConfig>(backend_keys), blank, c.backends);
      },
      [](std::vector<KeyText>& out, const std::string& p) {
        describe(Table<model::BackendConfig>(backend_keys), p + "[].", out);

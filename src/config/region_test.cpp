@@ -162,8 +162,24 @@ INSTANTIATE_TEST_SUITE_P(
                 "on, off"},
         Mistake{"HostName", "backends:\n  - {name: a, url: http://localhost:1}\n",
                 "t.yaml:7:20: \"url\" is \"http://localhost:1\"", "http://127.0.0.1"},
-        Mistake{"Https", "backends:\n  - {name: a, url: https://127.0.0.1:1}\n",
-                "t.yaml:7:20: \"url\" is \"https://127.0.0.1:1\"", "TLS proxy"},
+        Mistake{"Scheme", "backends:\n  - {name: a, url: ftp://127.0.0.1:1}\n",
+                "t.yaml:7:20: \"url\" is \"ftp://127.0.0.1:1\"", "https://bedrock-runtime"},
+        Mistake{"HttpsName", "backends:\n  - {name: a, url: 'https://a..b'}\n",
+                "t.yaml:7:20: \"url\" is \"https://a..b\"", "https://bedrock-runtime"},
+        Mistake{"BedrockElsewhere",
+                "backends:\n  - {name: a, kind: bedrock, api_key: k, url: "
+                "'https://bedrock-runtime.us-east-1.amazonaws.com'}\n",
+                "t.yaml:7:47: \"url\" names bedrock-runtime.us-east-1.amazonaws.com",
+                "https://bedrock-runtime.eu-south-1.amazonaws.com"},
+        Mistake{"BedrockUnsigned",
+                "backends:\n  - {name: a, kind: bedrock, access_key_id: k, url: "
+                "'https://bedrock-runtime.eu-south-1.amazonaws.com'}\n",
+                "t.yaml:7:21: a has no credentials", "secret_access_key"},
+        Mistake{"BedrockOnwards",
+                "backends: [{name: a, kind: bedrock, api_key: k, url: 'http://127.0.0.1:1'}]\n"
+                "models: [{id: 'amazon.nova-2-lite-v1:0', backend: a, served_as: "
+                "'eu.amazon.nova-2-lite-v1:0', name: x}]\n",
+                "t.yaml:7:65: \"served_as\" is \"eu.amazon.nova-2-lite-v1:0\"", "bare id"},
         Mistake{"Missing", "backends:\n  - name: a\n", "t.yaml:7:5: \"url\" is missing",
                 "add \"url:"},
         Mistake{"UnknownModel",

@@ -32,12 +32,6 @@ void BackendAdapter::authorize(BackendRequest& request, WallTime) const {
   if (!config_.api_key.empty()) request.headers.add("authorization", "Bearer " + config_.api_key);
 }
 
-std::string BackendAdapter::host() const {
-  if (!config_.server_name.empty()) return config_.server_name;
-  const bool v6 = config_.host.contains(':');
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", config_.host, v6 ? "]" : "", config_.port);
-}
-
 std::unique_ptr<const BackendAdapter> make_adapter(const BackendConfig& config) {
   switch (config.kind) {
     case BackendKind::openai:

@@ -78,8 +78,6 @@ class BackendAdapter {
 
  protected:
   const BackendConfig& config() const { return config_; }
-  // "127.0.0.1:8801": the Host header that the client will send.
-  std::string host() const;
 
  private:
   const BackendConfig& config_;

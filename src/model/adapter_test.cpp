@@ -159,7 +159,9 @@ BackendConfig bedrock() {
   BackendConfig out = backend_of(BackendKind::bedrock);
   out.api_key.clear();
   out.credentials = {"AKIDEXAMPLE", "secret"};
-  out.server_name = "bedrock-runtime.eu-south-1.amazonaws.com";
+  out.host = "bedrock-runtime.eu-south-1.amazonaws.com";
+  out.port = 443;
+  out.tls = true;
   return out;
 }
 

@@ -6,6 +6,13 @@
 
 namespace tidegate::model {
 
+std::string BackendConfig::authority() const {
+  constexpr std::uint16_t https = 443;
+  std::string out = host.contains(':') ? "[" + host + "]" : host;
+  if (!tls || port != https) out += ":" + std::to_string(port);
+  return out;
+}
+
 BackendState::BackendState(BackendConfig config)
     : config_(std::move(config)), adapter_(make_adapter(config_)) {}
 BackendState::~BackendState() = default;

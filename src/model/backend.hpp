@@ -36,15 +36,20 @@ enum class Tools : std::uint8_t {
 struct BackendConfig {
   std::string name{};  // "llama"
   BackendKind kind = BackendKind::openai;
-  std::string host{};  // a literal address: nothing is resolved while serving
+  // A literal address; with TLS also a name, which is never resolved on a worker.
+  std::string host{};
   std::uint16_t port = 0;
-  std::string server_name{};       // of the Host header, and of TLS; empty: the address
+  bool tls = false;
+  std::string trust_bundle{};      // path: PEM of the CAs that TLS believes; empty: the system's
   std::string base_path{};         // "" or "/prefix"
   std::string api_key{};           // a bearer token, or Anthropic's x-api-key; sent if not empty
   aws::Credentials credentials{};  // bedrock: what it signs with
   std::string region{};            // bedrock: this gateway's own, never another
   Tools tools = Tools::native;
   std::uint32_t slots = 1;  // requests that it runs at once
+
+  // The Host header: "127.0.0.1:8801", "bedrock-runtime.eu-south-1.amazonaws.com".
+  std::string authority() const;
 };
 struct ModelConfig {
   std::string model_id;   // "amazon.nova-2-lite-v1:0"

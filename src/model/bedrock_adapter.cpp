@@ -98,7 +98,7 @@ class BedrockAdapter final : public BackendAdapter {
                            .target = request.target,
                            .authority = {},
                            .headers = request.headers};
-    head.headers.add("host", host());
+    head.headers.add("host", config().authority());
     aws::sign(head, request.body, config().credentials, config().region, "bedrock", now);
     for (const char* name : {"x-amz-date", "authorization"}) {
       if (const auto value = head.headers.get(name)) request.headers.set(name, std::string(*value));

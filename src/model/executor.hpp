@@ -12,8 +12,8 @@
 
 namespace tidegate::model {
 
-// Connections of one worker to the back-ends: one http::Client each, made by a factory port. A
-// server_name is the Host header that the client must send.
+// Connections of one worker to the back-ends: one http::Client each, made by a factory port. It sends
+// BackendConfig::authority() as the Host header.
 using ClientFactory = std::function<std::unique_ptr<http::Client>(const BackendConfig&)>;
 
 class LocalExecutor {

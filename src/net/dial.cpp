@@ -57,6 +57,20 @@ Task<Result<std::unique_ptr<SocketStream>>> dial(EpollLoop& loop, Address addres
   co_return std::move(stream);
 }
 
+Task<Result<std::unique_ptr<Stream>>> dial_server(EpollLoop& loop, Address address,
+                                                  std::shared_ptr<const TlsContext> context,
+                                                  std::string name, Duration timeout,
+                                                  Cancellation* cancellation) {
+  const MonoTime deadline = loop.now() + timeout;
+  auto socket = co_await dial(loop, address, timeout, cancellation);
+  if (!socket) co_return fail(std::move(socket).error());
+  Cancellation::Callback on_cancel(cancellation, [raw = socket->get()] { raw->close(); });
+  auto stream = co_await TlsStream::connect_to(loop, *std::move(socket), std::move(context),
+                                               std::move(name), deadline - loop.now());
+  if (!stream && cancellation && cancellation->requested()) co_return fail(cancelled());
+  co_return stream;
+}
+
 Task<Result<std::unique_ptr<Stream>>> dial_peer(EpollLoop& loop, Address address,
                                                 std::shared_ptr<const TlsContext> context,
                                                 catalog::RegionId region, Duration timeout,

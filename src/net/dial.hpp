@@ -14,6 +14,12 @@ namespace tidegate::net {
 Task<Result<std::unique_ptr<SocketStream>>> dial(EpollLoop& loop, Address address, Duration timeout,
                                                  Cancellation* cancellation = nullptr);
 
+// The same with TLS inside, to a server whose certificate must be for `name`.
+Task<Result<std::unique_ptr<Stream>>> dial_server(EpollLoop& loop, Address address,
+                                                  std::shared_ptr<const TlsContext> context,
+                                                  std::string name, Duration timeout,
+                                                  Cancellation* cancellation = nullptr);
+
 // A link to `region`: connected, authenticated, ALPN h2. `timeout` is for all of it.
 Task<Result<std::unique_ptr<Stream>>> dial_peer(EpollLoop& loop, Address address,
                                                 std::shared_ptr<const TlsContext> context,

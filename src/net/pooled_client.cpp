@@ -16,7 +16,7 @@ namespace h1 = http::h1;
 
 class PooledClient::Connection {
  public:
-  Connection(Loop& loop, std::unique_ptr<SocketStream> stream)
+  Connection(Loop& loop, std::unique_ptr<Stream> stream)
       : stream_(std::move(stream)), watch_(loop, [this] {
           timed_out_ = true;
           stream_->close();
@@ -53,7 +53,7 @@ class PooledClient::Connection {
     capacity_ *= 2;
   }
 
-  std::unique_ptr<SocketStream> stream_;
+  std::unique_ptr<Stream> stream_;
   Watchdog watch_;
   std::size_t capacity_ = limits::read_buffer_bytes;
   std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
@@ -63,7 +63,7 @@ class PooledClient::Connection {
 
 struct PooledClient::Pool {
   EpollLoop& loop;
-  const Address address;
+  const AddressSource address;
   const std::string host;
   const PooledClientOptions options;
   std::deque<std::unique_ptr<Connection>> idle;
@@ -88,7 +88,7 @@ struct PooledClient::Pool {
     return Error{.code = code,
                  .origin = options.origin,
                  .retry = retry,
-                 .message = fmt::format("{}: {}", address.to_string(), what),
+                 .message = fmt::format("{}: {}", host, what),
                  .mend = {},
                  .why = {}};
   }
@@ -116,6 +116,7 @@ class PooledClient::Exchange final : public http::ClientExchange {
 
  private:
   Task<Result<void>> start_anew();
+  Task<Result<std::unique_ptr<Stream>>> open_stream();
   Task<Result<void>> transmit();
   Task<Result<h1::Response>> read_head();
   bool cancelled() const { return cancellation_ && cancellation_->requested(); }
@@ -162,7 +163,7 @@ Task<Result<void>> PooledClient::Exchange::start() {
 Task<Result<void>> PooledClient::Exchange::start_anew() {
   reused_ = false;
   connection_.reset();
-  auto stream = co_await dial(pool_->loop, pool_->address, timeouts_.connect, cancellation_);
+  auto stream = co_await open_stream();
   if (!stream) {
     Error error = std::move(stream).error();
     error.origin = pool_->options.origin;
@@ -171,6 +172,19 @@ Task<Result<void>> PooledClient::Exchange::start_anew() {
   }
   connection_ = std::make_unique<Connection>(pool_->loop, *std::move(stream));
   co_return co_await transmit();
+}
+
+Task<Result<std::unique_ptr<Stream>>> PooledClient::Exchange::open_stream() {
+  const auto address = pool_->address();
+  if (!address) {
+    co_return fail(pool_->error(pool_->options.unavailable, Retry::same_region,
+                                "its address is not known yet"));
+  }
+  if (pool_->options.tls) {
+    co_return co_await dial_server(pool_->loop, *address, pool_->options.tls,
+                                   pool_->options.tls_name, timeouts_.connect, cancellation_);
+  }
+  co_return co_await dial(pool_->loop, *address, timeouts_.connect, cancellation_);
 }
 
 Task<Result<void>> PooledClient::Exchange::transmit() {
@@ -255,14 +269,24 @@ void PooledClient::Exchange::finish() {
   connection_.reset();
 }
 
+namespace {
+
+PooledClientOptions with_authority(PooledClientOptions options, const Address& address) {
+  if (options.authority.empty()) {
+    options.authority = address.family() == AF_UNIX ? "localhost" : address.to_string();
+  }
+  return options;
+}
+
+}  // namespace
+
 PooledClient::PooledClient(EpollLoop& loop, Address address, PooledClientOptions options)
+    : PooledClient(
+          loop, [address] { return address; }, with_authority(std::move(options), address)) {}
+
+PooledClient::PooledClient(EpollLoop& loop, AddressSource address, PooledClientOptions options)
     : pool_(std::make_shared<Pool>(
-          Pool{loop,
-               address,
-               address.family() == AF_UNIX ? "localhost" : address.to_string(),
-               options,
-               {},
-               false})) {}
+          Pool{loop, std::move(address), options.authority, std::move(options), {}, false})) {}
 
 PooledClient::~PooledClient() {
   pool_->closed = true;

@@ -1,15 +1,18 @@
-// The client side of HTTP/1.1: connections to one address that are used again (the newest first, so
-// that the others can grow old). A connection that was closed while it lay idle costs the caller
-// nothing: the request goes out once more.
+// The client side of HTTP/1.1, with or without TLS: connections to one address that are used again
+// (the newest first, so that the others can grow old). A connection that was closed while it lay
+// idle costs the caller nothing: the request goes out once more.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/limits.hpp"
 #include "http/client.hpp"
 #include "net/address.hpp"
 #include "net/epoll_loop.hpp"
+#include "net/tls_context.hpp"
 
 namespace tidegate::net {
 
@@ -21,7 +24,14 @@ struct PooledClientOptions {
   ErrorCode unreadable = ErrorCode::model_error;  // an answer that is not HTTP, or too large
   std::size_t answer_bytes_max = limits::backend_answer_bytes_max;
   std::size_t idle_max = limits::idle_connections_max;
+  std::string authority{};                  // the Host header; empty: the address
+  std::shared_ptr<const TlsContext> tls{};  // null: plain ...
+  std::string tls_name{};                   // ... else whom the certificate must be for
 };
+
+// Where a client connects: asked before each new connection, from any thread; nothing while it is
+// not known.
+using AddressSource = std::function<std::optional<Address>()>;
 
 // Belongs to its loop's thread. Exchanges may outlive it.
 //
@@ -33,6 +43,7 @@ struct PooledClientOptions {
 class PooledClient final : public http::Client {
  public:
   PooledClient(EpollLoop& loop, Address address, PooledClientOptions options = {});
+  PooledClient(EpollLoop& loop, AddressSource address, PooledClientOptions options);
   ~PooledClient() override;
   Task<Result<std::unique_ptr<http::ClientExchange>>> send(http::ClientRequest request,
                                                            http::ClientTimeouts timeouts,

@@ -26,9 +26,7 @@ class SocketStream final : public Stream, private EpollLoop::Watcher {
   Task<int> connected();
   // One attempt that never waits: for what may be lost, such as TLS's farewell.
   void send_now(std::string_view bytes);
-  // True while nothing has arrived unasked: an idle connection that the other side closed is not
-  // quiet.
-  bool quiet();
+  bool quiet() override;
 
  private:
   struct Edge {

@@ -21,6 +21,9 @@ class Stream {
   // Nothing more will be written; the other side may still be read. Optional: a no-op where a
   // stream cannot.
   virtual void shutdown_write() {}
+  // True while nothing has arrived unasked: an idle connection that the other side closed is not
+  // quiet.
+  virtual bool quiet() { return true; }
   // Everything pending returns cancelled; safe to call twice.
   virtual void close() = 0;
   virtual const http::ConnectionInfo& info() const = 0;

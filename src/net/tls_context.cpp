@@ -159,6 +159,25 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsFiles
   return made;
 }
 
+Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const std::string& trust_bundle) {
+  std::shared_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_client_method())));
+  SSL_CTX* const context = made->native();
+  if (trust_bundle.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+  } else {
+    TRY(X509_STORE * store, load_bundle(trust_bundle));
+    SSL_CTX_set_cert_store(context, store);
+  }
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  static constexpr std::string_view alpn_servers = "\x08http/1.1";
+  SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(alpn_servers.data()),
+                          static_cast<unsigned>(alpn_servers.size()));
+  return made;
+}
+
 std::optional<std::string> uri_san(const x509_st* certificate) {
   struct Free {
     void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }

@@ -42,6 +42,10 @@ class TlsContext {
   // as above, and a certificate that is not this Region's own.
   static Result<std::shared_ptr<const TlsContext>> for_peers(const TlsFiles& files,
                                                              const PeerTrust& trust, WallTime now);
+  // Towards servers that are no Regions: TLS 1.2 or 1.3, ALPN http/1.1, and a certificate for the
+  // server's name under one of the CAs in `trust_bundle` (path; empty: the system's). Errors:
+  // configuration.
+  static Result<std::shared_ptr<const TlsContext>> for_servers(const std::string& trust_bundle);
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 

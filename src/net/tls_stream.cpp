@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 
@@ -65,6 +66,21 @@ Task<Result<std::unique_ptr<Stream>>> TlsStream::connect(EpollLoop& loop,
                                                          Duration timeout) {
   std::unique_ptr<TlsStream> stream(
       new TlsStream(loop, std::move(socket), std::move(context), std::move(region), Role::client));
+  co_return co_await establish(loop, std::move(stream), {}, timeout);
+}
+
+Task<Result<std::unique_ptr<Stream>>> TlsStream::connect_to(
+    EpollLoop& loop, std::unique_ptr<SocketStream> socket,
+    std::shared_ptr<const TlsContext> context, std::string name, Duration timeout) {
+  std::unique_ptr<TlsStream> stream(
+      new TlsStream(loop, std::move(socket), std::move(context), std::nullopt, Role::client));
+  const bool literal = Address::tcp(name, 0).has_value();
+  if (literal) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(stream->ssl_), name.c_str());
+  } else {
+    SSL_set_tlsext_host_name(stream->ssl_, name.c_str());
+    SSL_set1_host(stream->ssl_, name.c_str());
+  }
   co_return co_await establish(loop, std::move(stream), {}, timeout);
 }
 

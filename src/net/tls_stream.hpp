@@ -28,11 +28,18 @@ class TlsStream final : public Stream {
                                                        std::unique_ptr<SocketStream> socket,
                                                        std::shared_ptr<const TlsContext> context,
                                                        catalog::RegionId region, Duration timeout);
+  // The client's side towards another server, whose certificate must be for `name` (a host name or
+  // a literal address). Errors: peer_unavailable, with the reason.
+  static Task<Result<std::unique_ptr<Stream>>> connect_to(EpollLoop& loop,
+                                                          std::unique_ptr<SocketStream> socket,
+                                                          std::shared_ptr<const TlsContext> context,
+                                                          std::string name, Duration timeout);
   ~TlsStream() override;
 
   Task<Result<std::size_t>> read(std::span<char> into) override;
   Task<Result<void>> write(std::string_view first, std::string_view second = {}) override;
   void shutdown_write() override;
+  bool quiet() override { return socket_->quiet(); }
   void close() override;
   const http::ConnectionInfo& info() const override { return info_; }
   std::string_view alpn() const override { return alpn_; }

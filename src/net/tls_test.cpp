@@ -12,6 +12,7 @@
 
 #include "net/dial.hpp"
 #include "net/net_test_support.hpp"
+#include "net/pooled_client.hpp"
 #include "net/tls_stream.hpp"
 
 namespace tidegate::net::test {
@@ -51,6 +52,7 @@ struct Recipe {
   std::vector<std::string> uris;
   long from_s = -3'600, to_s = 86'400;
   bool ca = false;
+  std::string names{};  // instead of URIs: "DNS:..,IP:.."
 };
 
 Issued issue(const Recipe& recipe, const Issued* issuer) {
@@ -73,6 +75,7 @@ Issued issue(const Recipe& recipe, const Issued* issuer) {
          recipe.ca ? "critical,keyCertSign" : "critical,digitalSignature");
   if (!recipe.ca) extend(certificate, above, NID_ext_key_usage, "serverAuth,clientAuth");
   if (!recipe.uris.empty()) add_uris(certificate, recipe.uris);
+  if (!recipe.names.empty()) extend(certificate, above, NID_subject_alt_name, recipe.names);
   X509_sign(certificate, issuer ? issuer->key.get() : made.key.get(), EVP_sha256());
   return made;
 }
@@ -396,6 +399,54 @@ TEST(TlsClients, AreServedOnTheSamePortAsPlainOnes) {
   Client noise(server.port);
   noise.send(std::string("\x16\x03\x01\x00\x05hello", 10));
   EXPECT_TRUE(noise.closed());
+}
+
+Task<void> ask_over_tls(PooledClient* client, std::string* told) {
+  auto exchange = co_await client->send({"POST", "/echo", {}, "hello"},
+                                        {.connect = 1s, .first_byte = 2s, .idle = 2s}, nullptr);
+  if (!exchange) {
+    *told = exchange.error().message;
+    co_return;
+  }
+  if (auto head = co_await (*exchange)->head(); !head) {
+    *told = head.error().message;
+    co_return;
+  }
+  for (;;) {
+    auto piece = co_await (*exchange)->next_body();
+    if (!piece || piece->empty()) co_return;
+    *told += *piece;
+  }
+}
+
+TEST(TlsServers, MustBeWhoWasMeant) {
+  Pki pki;
+  const std::shared_ptr<const TlsContext> served = *TlsContext::for_clients(
+      pki.make("milan", {.uris = {}, .names = "DNS:model.test,IP:127.0.0.1"}), today());
+  ListenerOptions options;
+  options.security = Security::tls;
+  options.tls = [&] { return served; };
+  Server server(std::move(options));
+  const auto said = [&](const std::string& bundle, const std::string& name) {
+    PooledClientOptions client_options;
+    client_options.tls = *TlsContext::for_servers(bundle);
+    client_options.tls_name = name;
+    std::string told;
+    WorkerThread worker("caller");
+    std::unique_ptr<PooledClient> client;
+    worker.call([&] {
+      client = std::make_unique<PooledClient>(
+          worker.loop(), *Address::tcp("127.0.0.1", server.port), client_options);
+    });
+    worker.run(ask_over_tls(client.get(), &told));
+    worker.call([&] { client.reset(); });
+    return told;
+  };
+  EXPECT_EQ(said(pki.bundle("milan"), "model.test"), "hello");
+  EXPECT_EQ(said(pki.bundle("milan"), "127.0.0.1"), "hello");
+  EXPECT_NE(said(pki.bundle("milan"), "bedrock-runtime.eu-south-1.amazonaws.com"), "hello");
+  EXPECT_NE(said(pki.bundle("dublin"), "model.test"), "hello");
+  EXPECT_NE(said("", "model.test"), "hello") << "the system's CAs do not know ours";
 }
 
 TEST(TlsClients, AreRefusedWhereThereIsNoTlsAndPlainOnesWhereTlsIsDemanded) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "aws/errors.hpp"
 #include "aws/event_stream.hpp"
@@ -21,7 +22,7 @@ constexpr http::ClientTimeouts timeouts{.connect = limits::backend_connect_timeo
 // What of the peer's head is the client's business; the rest is the gateway's at home.
 bool passes_on(std::string_view header) {
   const std::string name = to_lower_ascii(header);
-  return name == "content-type" || name == "x-tidegate-model" ||
+  return name == "content-type" || name == "cache-control" || name == "x-tidegate-model" ||
          name.starts_with("x-amzn-bedrock-");
 }
 
@@ -31,14 +32,32 @@ std::size_t message_length(std::string_view bytes) {
   return length;
 }
 
-// Whether this event is never the last of a stream: Converse's deltas and what surrounds them. Only
-// of any other must the newest be kept back, so that these cost no delay.
+// The last chunk of every model family carries "amazon-bedrock-invocationMetrics", in base64: what
+// is the same of it, whichever of the three ways it falls on groups of three bytes.
+bool has_invocation_metrics(std::string_view payload) {
+  static const auto encoded = [] {
+    std::array<std::string, 3> out;
+    for (std::size_t shift = 0; shift < out.size(); ++shift) {
+      const std::string text =
+          to_base64(std::string(shift, ' ') + "amazon-bedrock-invocationMetrics");
+      out[shift] = text.substr(shift == 0 ? 0 : 4, 36);
+    }
+    return out;
+  }();
+  return std::ranges::any_of(encoded,
+                             [&](const std::string& text) { return payload.contains(text); });
+}
+
+// Whether this event is never the last of a stream: Converse's deltas and what surrounds them, and
+// InvokeModel's chunks. Only of any other must the newest be kept back, so that these cost no
+// delay.
 bool is_never_last(std::string_view message) {
   aws::EventStreamDecoder decoder;
   decoder.feed(message);
   const auto decoded = decoder.next();
   if (!decoded || !*decoded) return false;
   const auto type = (*decoded)->string_header(":event-type");
+  if (type == "chunk") return !has_invocation_metrics((*decoded)->payload);
   return type == "messageStart" || type == "contentBlockStart" || type == "contentBlockDelta" ||
          type == "contentBlockStop";
 }
@@ -49,6 +68,18 @@ std::size_t may_leave(std::string_view messages) {
   for (std::size_t at = 0; at < messages.size(); at += message_length(messages.substr(at)))
     last = at;
   return is_never_last(messages.substr(last)) ? messages.size() : last;
+}
+
+// The same for server-sent events. The last ones of OpenAI and Anthropic have marks that a token
+// seldom has.
+std::size_t events_may_leave(std::string_view events) {
+  const auto end = events.rfind("\n\n");
+  if (end == std::string_view::npos) return 0;
+  const std::size_t whole = end + 2;
+  const auto before = end == 0 ? std::string_view::npos : events.rfind("\n\n", end - 1);
+  const std::size_t last = before == std::string_view::npos ? 0 : before + 2;
+  const std::string_view event = events.substr(last, whole - last);
+  return event.contains("[DONE]") || event.contains("message_stop") ? last : whole;
 }
 
 class Passage {
@@ -87,8 +118,11 @@ class Passage {
     }
     for (const http::Header& header : extra_headers_)
       result_.answer_head.headers.set(header.name, header.value);
-    if (head->headers.get("content-type") == event_stream_type) {
+    const auto type = head->headers.get("content-type").value_or("");
+    if (type == event_stream_type) {
       CO_TRY_VOID(co_await carry_stream());
+    } else if (type.starts_with("text/event-stream")) {
+      CO_TRY_VOID(co_await carry_events());
     } else {
       CO_TRY_VOID(co_await carry_whole());
     }
@@ -141,13 +175,36 @@ class Passage {
         co_return interrupted("the event stream is malformed: " + messages.error().message);
       if (!*messages) continue;
       kept_back += **messages;
-      const std::size_t leaving = may_leave(kept_back);
-      if (leaving == 0) continue;
-      if (!exchange_.begun()) CO_TRY_VOID(co_await exchange_.begin(result_.answer_head));
-      CO_TRY_VOID(co_await exchange_.write(kept_back.substr(0, leaving)));
-      kept_back.erase(0, leaving);
+      CO_TRY_VOID(co_await let_go(may_leave(kept_back)));
     }
     if (!decoder.empty()) co_return interrupted("the event stream ends inside a message");
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> carry_events() {
+    std::string& kept_back = result_.answer_tail;
+    for (;;) {
+      CO_TRY(const std::string piece, co_await next_piece());
+      if (piece.empty()) break;
+      kept_back += piece;
+      CO_TRY_VOID(co_await let_go(events_may_leave(kept_back)));
+      if (kept_back.size() > limits::sse_event_bytes_max) {
+        co_return interrupted("an event is longer than the limit");
+      }
+    }
+    if (!kept_back.empty() && !kept_back.ends_with("\n\n")) {
+      co_return interrupted("the stream ends inside an event");
+    }
+    co_return Result<void>();
+  }
+
+  // The first bytes of what was kept back go on to the client.
+  Task<Result<void>> let_go(std::size_t leaving) {
+    if (leaving == 0) co_return Result<void>();
+    std::string& kept_back = result_.answer_tail;
+    if (!exchange_.begun()) CO_TRY_VOID(co_await exchange_.begin(result_.answer_head));
+    CO_TRY_VOID(co_await exchange_.write(kept_back.substr(0, leaving)));
+    kept_back.erase(0, leaving);
     co_return Result<void>();
   }
 

@@ -2,8 +2,9 @@
 // back, already in the client's wire format, goes on to the client.
 //
 // A unary answer is held whole until the peer's trailer has been verified. A stream passes on whole
-// event-stream messages only, so that an exception can always follow; the last one is kept back
-// until the trailer. No trailer, or one that does not hold, means that the answer was interrupted.
+// messages (of an event stream, or server-sent events) only, so that an error can always follow;
+// the last one is kept back until the trailer. No trailer, or one that does not hold, means that
+// the answer was interrupted.
 #pragma once
 
 #include <memory>

@@ -251,6 +251,47 @@ TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {
   }
 }
 
+// A token must not wait for the next one: of each format only what may be the end is kept back.
+TEST(Pass, EveryFormatsTokensLeaveAtOnce) {
+  const auto chunk = [](std::string_view json) {
+    return event("chunk", R"({"bytes":")" + to_base64(json) + R"("})");
+  };
+  struct Row {
+    std::string type;
+    std::vector<std::string> leaving;
+    std::string last;
+  };
+  std::vector<Row> rows{{"text/event-stream; charset=utf-8",
+                         {"data: {\"a\":1}\n\n", "data: {\"a\":2}\n\n"},
+                         "data: [DONE]\n\n"},
+                        {"text/event-stream",
+                         {"event: content_block_delta\ndata: {}\n\n"},
+                         "event: message_stop\ndata: {}\n\n"}};
+  for (const std::string_view before : {"", "1", "12"}) {  // however it falls on base64's groups
+    rows.push_back(
+        {"application/vnd.amazon.eventstream",
+         {chunk(R"({"delta":"amazon-bedrock"})"), chunk("{}")},
+         chunk(R"({"x":")" + std::string(before) + R"(","amazon-bedrock-invocationMetrics":{}})")});
+  }
+  for (const Row& row : rows) {
+    std::vector<std::string> pieces = row.leaving;
+    pieces.push_back(row.last);
+    Script script = stream(pieces);
+    script.head.headers.set("content-type", row.type);
+    Journey run;
+    const PassageResult& result = run.start(std::move(script));
+    ASSERT_FALSE(result.error) << result.error->why;
+    EXPECT_EQ(run.client.writes, row.leaving);
+    EXPECT_EQ(result.answer_tail, row.last);
+  }
+  Script cut = stream({"data: {}\n\n", "data: {"});
+  cut.head.headers.set("content-type", "text/event-stream");
+  Journey run;
+  const PassageResult& result = run.start(std::move(cut));
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(run.client.received(), "data: {}\n\n");
+}
+
 TEST(Pass, StreamsWholeMessagesAndKeepsTheLastBack) {
   const std::string start = event("messageStart"), first = event("contentBlockDelta", R"({"a":1})"),
                     second = event("contentBlockDelta", R"({"a":2})"), stop = event("messageStop"),
@@ -267,8 +308,8 @@ TEST(Pass, StreamsWholeMessagesAndKeepsTheLastBack) {
 }
 
 TEST(Pass, OfEventsThatCouldBeTheLastTheNewestWaits) {
-  const std::string one = event("chunk", "{\"n\":1}"), two = event("chunk", "{\"n\":2}"),
-                    three = event("chunk", "{\"n\":3}");
+  const std::string one = event("other", "{\"n\":1}"), two = event("other", "{\"n\":2}"),
+                    three = event("other", "{\"n\":3}");
   Journey run;
   const PassageResult& result = run.start(stream({one, two + three}));
   ASSERT_FALSE(result.error);
