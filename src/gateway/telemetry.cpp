@@ -6,8 +6,10 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -66,6 +68,16 @@ struct Telemetry::Impl {
       prometheus::BuildGauge()
           .Name("tidegate_region_slots")
           .Help("Slots of this Region's model servers by state.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& told =
+      prometheus::BuildGauge()
+          .Name("tidegate_backend_requests")
+          .Help("Requests running and waiting at the model server, as it tells; NaN is unknown.")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& cache =
+      prometheus::BuildGauge()
+          .Name("tidegate_region_kv_cache_ratio")
+          .Help("How much of its KV cache the model server uses, as it tells; NaN is unknown.")
           .Register(registry);
   prometheus::Family<prometheus::Gauge>& healthy =
       prometheus::BuildGauge()
@@ -173,7 +185,17 @@ void Telemetry::backend(const model::BackendState& state) {
   const std::uint32_t total = state.config().slots;
   impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "busy"}}).Set(busy);
   impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "free"}})
-      .Set(total > busy ? total - busy : 0);
+      .Set(total - std::min(state.occupied(), total));
+  const model::Load load = state.load();
+  const auto known = [](const auto& value) {
+    return value ? static_cast<double>(*value) : std::numeric_limits<double>::quiet_NaN();
+  };
+  const auto set_told = [&](const char* what, double value) {
+    impl_->told.Add({{"region", impl_->region}, {"backend", name}, {"state", what}}).Set(value);
+  };
+  set_told("running", known(load.running));
+  set_told("waiting", known(load.waiting));
+  impl_->cache.Add({{"region", impl_->region}, {"backend", name}}).Set(known(load.cache_used));
   impl_->healthy.Add({{"region", impl_->region}, {"backend", name}}).Set(state.healthy() ? 1 : 0);
 }
 void Telemetry::peer_link(std::string_view peer, const LinkSample& sample) {
