@@ -47,7 +47,7 @@ tls:
   peer: {{certificate: ../pki/{0}/{2}-peer.pem, key: ../pki/{0}/{2}-peer.key}}
 global_profiles: on   # still only for principals with a grant
 backends:
-  - {{name: llama, kind: openai, url: "http://127.0.0.1:{5}", slots: {6}}}
+  - {{name: llama, kind: openai, url: "http://127.0.0.1:{5}", tools: schema, slots: {6}}}
 models:
 )",
       self.name, operator_domain, node, self.api_port, self.peer_port, self.model_port,

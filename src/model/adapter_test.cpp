@@ -259,6 +259,53 @@ TEST(OpenAi, ToolsAreOfferedAsTheServerCan) {
   EXPECT_TRUE(refused.requests.empty());
 }
 
+TEST(OpenAi, EmbedsForEveryFormat) {
+  const Script vectors{
+      .pieces = {
+          R"({"object":"list","data":[{"index":1,"embedding":[0.5,-1]},{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":6,"total_tokens":6}})"}};
+  const Asked asked(backend_of(BackendKind::openai), "minilm", vectors, "Embeddings",
+                    R"({"model":"x","input":["a","b"]})");
+  ASSERT_TRUE(asked.attempt.ok()) << asked.attempt.error->message;
+  EXPECT_EQ(asked.requests.at(0).request.target, "/v1/embeddings");
+  EXPECT_EQ(asked.requests.at(0).body,
+            R"({"model":"minilm","input":["a","b"],"encoding_format":"float"})");
+  EXPECT_TRUE(asked.attempt.answer_tail.contains(R"("embedding":[1,2])"))
+      << asked.attempt.answer_tail;
+  EXPECT_EQ(asked.attempt.usage.input_tokens, 6);
+  // One vector too few, and a server that has none.
+  const Asked short_of_one(backend_of(BackendKind::openai), "minilm",
+                           {.pieces = {R"({"data":[{"index":0,"embedding":[1,2]}]})"}},
+                           "Embeddings", R"({"model":"x","input":["a","b"]})");
+  ASSERT_FALSE(short_of_one.attempt.ok());
+  EXPECT_EQ(short_of_one.attempt.error->code, ErrorCode::model_error);
+  const Asked none(backend_of(BackendKind::anthropic), "claude", {}, "Embeddings",
+                   R"({"model":"x","input":"a"})");
+  ASSERT_FALSE(none.attempt.ok());
+  EXPECT_EQ(none.attempt.error->message, "This model doesn't support embeddings.");
+}
+
+TEST(OpenAi, InvokeModelSaysInHeadersWhatItUsed) {
+  const Asked asked(
+      backend_of(BackendKind::openai), "m",
+      {.pieces =
+           {R"({"choices":[{"finish_reason":"stop","message":{"content":"Ciao"}}],"usage":{"prompt_tokens":3,"completion_tokens":2}})"}},
+      "InvokeModel",
+      R"({"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]})");
+  ASSERT_TRUE(asked.attempt.ok()) << asked.attempt.error->message;
+  EXPECT_EQ(asked.attempt.answer_head.headers.get("x-amzn-bedrock-output-token-count"), "2");
+  EXPECT_TRUE(asked.attempt.answer_tail.contains(R"({"type":"text","text":"Ciao"})"));
+  const Asked streamed(
+      backend_of(BackendKind::openai), "m",
+      {.pieces = {"data: {\"choices\":[{\"delta\":{\"content\":\"Ciao\"}}]}\n\n",
+                  "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"}},
+      "InvokeModelWithResponseStream",
+      R"({"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]})");
+  ASSERT_TRUE(streamed.attempt.ok()) << streamed.attempt.error->message;
+  for (const std::string& type : events(streamed.written())) EXPECT_EQ(type, "chunk");
+  EXPECT_EQ(streamed.exchange.answer.headers.get("x-amzn-bedrock-content-type"),
+            "application/json");
+}
+
 TEST(OpenAi, FieldsOfTheServersAnswerComeBack) {
   const std::string body =
       R"({"messages":[{"role":"user","content":[{"text":"Hi"}]}],"additionalModelResponseFieldPaths":["/timings/cache_n","/none"]})";
