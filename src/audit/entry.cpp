@@ -71,8 +71,8 @@ void append_usage(ObjectWriter& owner, const Usage& usage) {
   ObjectWriter out(owner.member(R"("usage":)"));
   out.number(R"("inputTokens":)", usage.input_tokens);
   out.number(R"("outputTokens":)", usage.output_tokens);
-  out.number(R"("cacheReadInputTokens":)", usage.cache_read_tokens);
-  out.number(R"("cacheWriteInputTokens":)", usage.cache_write_tokens);
+  out.number_if(R"("cacheReadInputTokens":)", usage.cache_read_tokens);
+  out.number_if(R"("cacheWriteInputTokens":)", usage.cache_write_tokens);
   out.end();
 }
 
@@ -148,9 +148,6 @@ void append_answer(ObjectWriter& o, const Record& r) {
     ObjectWriter decision(o.member(R"("decision":)"));
     decision.text(R"("reason":)", r.route_reason);
     append_array(decision.member(R"("considered":)"), r.considered, append_considered);
-    if (!r.not_deployed.empty()) {
-      append_array(decision.member(R"("notDeployed":)"), r.not_deployed, append_text);
-    }
     decision.end();
   }
   if (!r.policy_checks.empty()) {
@@ -167,7 +164,6 @@ void append_additional(ObjectWriter& event, const Record& r) {
   if (has_run(r)) {
     o.number(R"("inputTokens":)", r.usage.input_tokens);
     o.number(R"("outputTokens":)", r.usage.output_tokens);
-    o.text_if(R"("modelName":)", r.model_name);
   }
   o.end();
 }
@@ -194,7 +190,9 @@ void append_opened(Buffer& out, const Record& r) {
   o.text(R"("keyId":)", r.access_key_id);
   o.foreign_if(R"("sourceIp":)", r.source_ip, audit_text_bytes_max);
   o.foreign_if(R"("userAgent":)", r.user_agent, limits::user_agent_bytes_max);
-  o.foreign_if(R"("model":)", r.model_ref, audit_text_bytes_max);
+  if (r.model_ref != r.profile_id) {
+    o.foreign_if(R"("model":)", r.model_ref, audit_text_bytes_max);
+  }
   if (!r.profile_id.empty()) {
     o.text(R"("profile":)", r.profile_id);
     o.number(R"("version":)", r.profile_version);
@@ -291,8 +289,8 @@ Result<std::string> unfinished_document(const Frame& opened, Unfinished how) {
   r.access_key_id = text("keyId");
   r.source_ip = text("sourceIp");
   r.user_agent = text("userAgent");
-  r.model_ref = text("model");
   r.profile_id = text("profile");
+  r.model_ref = json::find_string(*o, "model").value_or(r.profile_id);
   r.profile_version = static_cast<std::uint32_t>(json::find_int(*o, "version").value_or(0));
   r.row_hash = text("rowHash");
   r.application_profile_arn = text("applicationProfileArn");

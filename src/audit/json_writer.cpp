@@ -1,5 +1,6 @@
 #include "audit/json_writer.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -22,25 +23,35 @@ void append_escaped(Buffer& out, std::string_view text) {
   out += quoted;
 }
 
-// ASCII without control characters, quotes and backslashes: the same bytes in JSON. Eight at a
-// time.
+// Which of `Bytes` bytes need an escape or are no ASCII: those above 0x7f are negative, so that one
+// comparison finds them with the control characters.
+template <int Bytes>
+using Vector [[gnu::vector_size(Bytes)]] = signed char;
+template <int Bytes>
+Vector<Bytes> special(const char* at) {
+  Vector<Bytes> v;
+  std::memcpy(&v, at, sizeof v);
+  return (v < 0x20) | (v == '"') | (v == '\\');
+}
+
+// Blocks from the front, and one that ends with the text: no byte is left over.
+template <int Bytes>
+bool is_plain_in_blocks(std::string_view text) {
+  Vector<Bytes> bad = special<Bytes>(text.data() + text.size() - Bytes);
+  for (std::size_t at = 0; at + Bytes <= text.size(); at += Bytes) {
+    bad |= special<Bytes>(text.data() + at);
+  }
+  std::uint64_t words[Bytes / 8];
+  std::memcpy(words, &bad, sizeof words);
+  return std::ranges::all_of(words, [](std::uint64_t word) { return word == 0; });
+}
+
+// ASCII without control characters, quotes and backslashes: the same bytes in JSON.
 bool is_plain(std::string_view text) {
-  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
-  // A zero byte of `v` raises the top bit of its byte; bytes above 0x7f are refused before.
-  const auto has_zero = [](std::uint64_t v) { return (v - ones) & ~v & highs; };
-  std::size_t at = 0;
-  std::uint64_t bad = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t v;
-    std::memcpy(&v, text.data() + at, sizeof v);
-    bad |= (v & highs) | ((v - 0x20 * ones) & ~v & highs) | has_zero(v ^ ('"' * ones)) |
-           has_zero(v ^ ('\\' * ones));
-  }
-  for (; at < text.size(); ++at) {
-    const auto c = static_cast<std::uint8_t>(text[at]);
-    bad |= c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
-  }
-  return bad == 0;
+  if (text.size() >= 16) return is_plain_in_blocks<16>(text);
+  if (text.size() >= 8) return is_plain_in_blocks<8>(text);
+  return std::ranges::all_of(
+      text, [](char c) { return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\'; });
 }
 
 // `number` in `digits` places; returns the place behind them.

@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "audit/entry.hpp"
 #include "audit/segment.hpp"
 #include "audit/testing.hpp"
 
@@ -239,6 +240,41 @@ TEST_F(LogTest, ThreadsAppendWhileSegmentsRoll) {
   EXPECT_EQ(ids.size(), std::size_t{threads * each});
   EXPECT_EQ(sequences.size(), std::size_t{threads * each});
   expect_chain(2 * threads * each);
+}
+
+TEST_F(LogTest, TheChainReadsBackWhatWasTooMuchToKeep) {
+  open();
+  Buffer line;
+  append_entry(line, Stage::closed, record(1));
+  std::string lines;
+  std::uint64_t count = 0;
+  while (lines.size() < limits::audit_batch_bytes) {
+    lines += line.view();
+    ++count;
+  }
+  for (std::size_t written = 0; written <= limits::audit_tail_bytes_max; written += lines.size()) {
+    ASSERT_TRUE(log->append(lines, count));
+  }
+  write(2);
+  const std::uint64_t entries = log->health().entries;
+  tick();
+  write(3);
+  tick();
+  expect_chain(entries + 2);
+}
+
+TEST_F(LogTest, EntriesOfOneWriteStandOrFallTogether) {
+  open();
+  Buffer lines;
+  for (int i = 0; i < 3; ++i) append_entry(lines, Stage::closed, record(i));
+  files->fail_appends(1);
+  EXPECT_FALSE(log->append(lines.view(), 3));
+  for (int i = 0; i < 2; ++i) tick(1s);
+  ASSERT_TRUE(log->append(lines.view(), 3));
+  tick();
+  EXPECT_EQ(lookup().size(), 3u);
+  EXPECT_EQ(log->health().entries, 3u);
+  expect_chain(3);
 }
 
 TEST_F(LogTest, TheChainShowsEveryChange) {

@@ -85,9 +85,8 @@ struct Record {
   std::int64_t duration_ms = -1, first_byte_ms = -1, queue_ms = 0;  // -1: not known
   std::span<const AttemptRecord> attempts;
   std::string_view route_reason;
-  std::vector<Considered> considered;  // of the last decision
-  std::vector<std::string_view>
-      not_deployed;  // Regions of the row that the deployment does not run
+  // Of the last decision: the Regions of the row that the deployment runs.
+  std::vector<Considered> considered;
   // JSON, written once for many requests. Where all of them allow, {allowed, by: [{policy,
   // statement}]}; else [{resource, requestedRegion, outcome, policy, statement}].
   std::string_view policy_checks;

@@ -53,6 +53,7 @@ SegmentLog::SegmentLog(std::unique_ptr<Disk> disk, Clock& clock, LogOptions opti
 
 SegmentLog::~SegmentLog() {
   tick();
+  advance_chain();  // the tick may have begun a new segment
   if (SegmentPtr last = current(); last && !last->failed) {
     if (last->file->append(seal_line(clock_.wall(), last->range))) (void)last->file->sync();
   }

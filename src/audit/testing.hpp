@@ -81,7 +81,6 @@ inline Record full_record(int number, WallTime at) {
                    .free = 2,
                    .rtt = 11ms,
                    .report_age = 40ms}};
-  r.not_deployed = {"eu-north-1", "eu-west-1", "eu-west-3"};
   r.policy_checks = R"({"allowed":7,"by":[{"policy":"demo","statement":"#1"}]})";
   return r;
 }

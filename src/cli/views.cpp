@@ -49,10 +49,13 @@ std::string measured_ms(const json::object& object, std::string_view name) {
   return ms > 0 ? fmt::format("{:.1f} ms", ms) : "-";
 }
 
-std::string candidates_table(const json::object& owner, const catalog::Catalog& catalog) {
+// A record does not repeat those Regions of its row that the deployment does not run.
+std::string candidates_table(const json::object& owner, std::vector<std::string> row,
+                             const catalog::Catalog& catalog) {
   Table table({"REGION", "CITY", "VERDICT", "FREE", "RTT", "REPORT AGE", ""});
   for (const json::object* candidate : objects_of(owner, "considered")) {
     const std::string region = text_of(*candidate, "region");
+    std::erase(row, region);
     const auto* info = catalog.region(catalog::RegionId(region));
     const std::string verdict = text_of(*candidate, "verdict");
     const bool deployed = verdict != "not_deployed";
@@ -64,7 +67,7 @@ std::string candidates_table(const json::object& owner, const catalog::Catalog& 
                    : "-",
                text_of(*candidate, "sentence", "")});
   }
-  for (const std::string& region : texts_of(owner, "notDeployed")) {
+  for (const std::string& region : row) {
     const auto* info = catalog.region(catalog::RegionId(region));
     table.add({"  " + region, info ? info->city : "-", "not_deployed", "-", "-", "-", ""});
   }
@@ -201,7 +204,7 @@ std::string route_view(const json::object& route, const catalog::Catalog& catalo
              ? fmt::format("would go to {}: {}: {}\n", with_city(*destination, catalog), reason,
                            reason_sentence(reason))
              : fmt::format("would go nowhere now: {}: {}\n", reason, reason_sentence(reason));
-  out += fmt::format("\n{}", candidates_table(route, catalog));
+  out += fmt::format("\n{}", candidates_table(route, {}, catalog));
   const auto row = texts_of(route, "row");
   out += fmt::format("\n  row        version {}, {} Region{}, hash {}; never anywhere else\n",
                      number_of(route, "version"), row.size(), row.size() == 1 ? "" : "s",
@@ -219,6 +222,7 @@ std::string explain_view(const json::object& record, const catalog::Catalog& cat
   const json::object& durations = object_of(facts, "durations");
   const json::object& decision = object_of(facts, "decision");
   const json::object& profile = object_of(facts, "profile");
+  const auto row = texts_of(profile.empty() ? facts : profile, "row");
   const std::string inference = text_of(additional, "inferenceRegion");
   const std::string asked =
       text_of(profile, "id", text_of(object_of(record, "requestParameters"), "modelId"));
@@ -252,13 +256,13 @@ std::string explain_view(const json::object& record, const catalog::Catalog& cat
   }
   if (!profile.empty()) {
     out += fmt::format("  row        {} version {}, {} Regions, hash {}\n", text_of(profile, "id"),
-                       number_of(profile, "version"), texts_of(profile, "row").size(),
+                       number_of(profile, "version"), row.size(),
                        text_of(profile, "rowHash").substr(0, 16));
   }
   if (!decision.empty()) {
     const std::string reason = text_of(decision, "reason");
     out += fmt::format("  why        {}: {}\n\n{}\n", reason, reason_sentence(reason),
-                       candidates_table(decision, catalog));
+                       candidates_table(decision, row, catalog));
   }
   out += attempts_of(facts) + policy_lines(facts);
   const auto sequence = json::find_int(facts, "sequence");

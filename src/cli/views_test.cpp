@@ -59,7 +59,7 @@ TEST(ExplainView, TellsASpill) {
     "attempts":[{"region":"eu-central-1","outcome":"success","reason":"source_full",
     "bytesSent":213,"bytesReceived":512,"startMs":1,"totalMs":400}],
     "decision":{"reason":"source_full","considered":[{"region":"eu-central-1",
-    "verdict":"chosen","free":2,"rttMs":11,"reportAgeMs":80}],"notDeployed":["eu-west-3"]},
+    "verdict":"chosen","free":2,"rttMs":11,"reportAgeMs":80}]},
     "policyChecks":{"allowed":7,"by":[{"policy":"p","statement":"s"}]},
     "sequence":12}})"),
                                  *catalog::Catalog::built_in());

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "config/backend_url.hpp"
 #include "config/region.hpp"
 
 namespace tidegate::config {
@@ -182,75 +183,6 @@ const Key<RegionConfig> log_keys[] = {
 
 // ---- backends
 
-bool is_host_name(std::string_view text) {
-  const bool characters = std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-';
-  });
-  return characters && !text.empty() && text.size() <= 253 && text.front() != '.' &&
-         text.front() != '-' && text.find("..") == std::string_view::npos;
-}
-
-// HOST, HOST:PORT, with a name or a literal address.
-bool read_authority(std::string_view text, model::BackendConfig& out) {
-  constexpr std::uint16_t https = 443;
-  if (const auto address = parse_address(text)) {
-    out.host = address->host;
-    out.port = address->port;
-    return out.port != 0;
-  }
-  const std::string with_port = std::string(text) + ":443";
-  if (const auto address = parse_address(with_port)) {
-    out.host = address->host;
-    out.port = https;
-    return true;
-  }
-  const auto colon = text.find(':');
-  out.host = text.substr(0, colon);
-  out.port = https;
-  if (colon != std::string_view::npos) {
-    const auto port = parse_address("127.0.0.1" + std::string(text.substr(colon)));
-    if (!port || port->port == 0) return false;
-    out.port = port->port;
-  }
-  return is_host_name(out.host);
-}
-
-void read_url(Reader& reader, const YAML::Node& node, model::BackendConfig& out) {
-  const auto value = reader.text(node, "url");
-  if (!value) return;
-  const std::string_view url = *value;
-  const auto scheme_end = url.find("://");
-  const std::string_view scheme = url.substr(0, scheme_end);
-  const std::string_view rest =
-      scheme_end == std::string_view::npos ? "" : url.substr(scheme_end + 3);
-  const auto slash = rest.find('/');
-  const std::string_view authority = rest.substr(0, slash);
-  std::string prefix(slash == std::string_view::npos ? "" : rest.substr(slash));
-  while (prefix.ends_with('/')) prefix.pop_back();
-  const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) {
-    return c > ' ' && c < 0x7f && c != '?' && c != '#';
-  });
-  out.tls = scheme == "https";
-  out.base_path = prefix;
-  bool good = plain && (out.tls || scheme == "http");
-  if (good && out.tls) {
-    good = read_authority(authority, out);
-  } else if (const auto address = parse_address(authority); good && address) {
-    out.host = address->host;
-    out.port = address->port;
-    good = out.port != 0;
-  } else {
-    good = false;
-  }
-  if (good) return;
-  reader.problem(node.Mark(), fmt::format("\"url\" is \"{}\"", *value),
-                 "it must be http with a literal IP address and a port, or https, and perhaps a "
-                 "path: without TLS no name can be trusted",
-                 "write it like http://127.0.0.1:8801 or "
-                 "https://bedrock-runtime.eu-south-1.amazonaws.com");
-}
-
 const Key<model::BackendConfig> backend_keys[] = {
     {"name", "text", required, "", "What models[].backend refers to.",
      [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
@@ -269,7 +201,7 @@ const Key<model::BackendConfig> backend_keys[] = {
     {"url", "http://ADDRESS:PORT[/PREFIX] or https://HOST[:PORT][/PREFIX]", required, "",
      "Where the server listens; /v1/chat/completions, /v1/messages or /model/... is below it. A "
      "name is resolved by a thread of its own, at the start and every 30 s.",
-     read_url},
+     read_backend_url},
     {"trust_bundle", "path", optional, "the system's CAs",
      "With https: PEM file of the CAs of the server's certificate.",
      [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {

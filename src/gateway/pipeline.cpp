@@ -58,9 +58,10 @@ Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
          worker_.executor().check(*trail.format, trail.target->model_id, trail.call->body,
                                   trail.request_id));  // a body that no Region could run
   // A door's stream is asked for in the body, and is another action for policies.
-  if (trail.request->streams()) trail.call->match.operation = &api::streamed(trail.call->operation());
-  CO_TRY(trail.permit, authorize(trail));        // may they
-  CO_TRY(auto admitted, admit(*trail.permit));         // is there room for one more
+  if (trail.request->streams())
+    trail.call->match.operation = &api::streamed(trail.call->operation());
+  CO_TRY(trail.permit, authorize(trail));       // may they
+  CO_TRY(auto admitted, admit(*trail.permit));  // is there room for one more
   trail.admitted.emplace(std::move(admitted));
   CO_TRY_VOID(co_await open_record(exchange, trail));  // before a byte leaves for a model
   const MonoTime deadline = worker_.loop().now() + region_.config().capacity_wait;

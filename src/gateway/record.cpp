@@ -10,16 +10,13 @@
 namespace tidegate::gateway {
 namespace {
 
-// Regions that the deployment does not run are only named; of the chosen one the numbers say all.
+// Of Regions that the deployment does not run the row says all, of the chosen one the numbers do.
 void add_decision(audit::Record& r, const Trail& trail, std::vector<std::string>& sentences) {
   const auto& considered = trail.decision->considered;
   r.route_reason = routing::name_of(trail.decision->reason);
   sentences.reserve(considered.size());  // what is viewed must not move
   for (const auto& candidate : considered) {
-    if (candidate.verdict == routing::Verdict::not_deployed) {
-      r.not_deployed.push_back(candidate.region.str());
-      continue;
-    }
+    if (candidate.verdict == routing::Verdict::not_deployed) continue;
     std::string_view sentence;
     if (candidate.verdict != routing::Verdict::chosen) {
       sentence = sentences.emplace_back(routing::sentence(candidate, trail.target->model_id));

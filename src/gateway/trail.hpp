@@ -45,7 +45,7 @@ struct Call {
   identity::ClaimedIdentity claim;  // not yet believed
   std::string body;
   Sha256 body_hash{};
-  std::string model_reference{};            // of an invocation: as passed, in the path or the body
+  std::string model_reference{};  // of an invocation: as passed, in the path or the body
   const api::Operation& operation() const { return *match.operation; }
   // By which chat::find_format knows it: a door's stream is asked for in the body, not by name.
   std::string_view format_name() const;
@@ -102,8 +102,8 @@ struct Trail {
   std::optional<identity::Principal> principal;
   std::optional<Target> target;
   std::optional<Permit> permit;
-  const chat::Format* format = nullptr;   // how the caller speaks
-  std::unique_ptr<const chat::Request> request;   // the body, understood
+  const chat::Format* format = nullptr;          // how the caller speaks
+  std::unique_ptr<const chat::Request> request;  // the body, understood
   std::optional<Admitted> admitted;
   std::optional<routing::Decision> decision;  // the last one
   std::vector<model::Attempt> attempts;

@@ -12,8 +12,8 @@
 
 namespace tidegate::model {
 
-// Connections of one worker to the back-ends: one http::Client each, made by a factory port. It sends
-// BackendConfig::authority() as the Host header.
+// Connections of one worker to the back-ends: one http::Client each, made by a factory port. It
+// sends BackendConfig::authority() as the Host header.
 using ClientFactory = std::function<std::unique_ptr<http::Client>(const BackendConfig&)>;
 
 class LocalExecutor {

@@ -1,0 +1,13 @@
+// backends[].url: plain HTTP to a literal address, or HTTPS to a name or an address. Without TLS no
+// name can be trusted, so none is taken.
+#pragma once
+
+#include "config/reader.hpp"
+#include "model/backend.hpp"
+
+namespace tidegate::config {
+
+// Fills host, port, tls and base_path, or tells the reader what is wrong with the key "url".
+void read_backend_url(Reader& reader, const YAML::Node& node, model::BackendConfig& out);
+
+}  // namespace tidegate::config

@@ -1,0 +1,90 @@
+// Requests of one turn share a write, and its failure; none goes on before it.
+#include "gateway/journal.hpp"
+
+#include <gtest/gtest.h>
+
+#include "audit/memory_disk.hpp"
+#include "base/virtual_loop.hpp"
+
+namespace tidegate::gateway {
+namespace {
+
+// A log over files in memory.
+class TestLog {
+ public:
+  explicit TestLog(Clock& clock)
+      : log_(*audit::Log::open(std::make_unique<audit::MemoryDisk>(files), clock,
+                               {.region = "eu-south-1"})) {}
+  audit::Log& log() { return *log_; }
+  std::uint64_t entries() const { return log_->health().entries; }
+  std::shared_ptr<audit::MemoryFiles> files = std::make_shared<audit::MemoryFiles>();
+
+ private:
+  std::unique_ptr<audit::Log> log_;
+};
+
+class JournalTest : public ::testing::Test {
+ public:
+  struct Outcome {
+    int recorded = 0, refused = 0;
+    std::vector<std::uint64_t> entries_seen;  // in the log as each request goes on
+  };
+  static Task<void> request(JournalTest& test, int entries, std::string_view agent = {}) {
+    audit::Record record;
+    record.request_id = "r";
+    record.event_id = "e";
+    record.user_agent = agent;
+    for (int i = 0; i < entries; ++i) {
+      const auto written = co_await test.journal.append(audit::Stage::closed, record);
+      ++(written ? test.outcome.recorded : test.outcome.refused);
+      test.outcome.entries_seen.push_back(test.log.entries());
+    }
+  }
+
+  VirtualLoop loop;
+  TestLog log{loop.clock()};
+  Journal journal{loop, log.log()};
+  Outcome outcome;
+};
+
+TEST_F(JournalTest, OneWriteForAllThatAreReady) {
+  for (int i = 0; i < 5; ++i) spawn(request(*this, 1));
+  EXPECT_EQ(outcome.recorded, 0) << "nobody goes on before the write";
+  EXPECT_EQ(log.entries(), 0u);
+  loop.run_for(1ms);
+  EXPECT_EQ(outcome.recorded, 5);
+  EXPECT_EQ(outcome.entries_seen, (std::vector<std::uint64_t>(5, 5)));
+}
+
+TEST_F(JournalTest, LaterOnesGoWithTheNextWrite) {
+  for (int i = 0; i < 3; ++i) spawn(request(*this, 2));
+  loop.run_for(1ms);
+  EXPECT_EQ(outcome.recorded, 6);
+  EXPECT_EQ(log.entries(), 6u);
+}
+
+TEST_F(JournalTest, AFailedWriteRefusesAllThatWereInIt) {
+  log.files->fail_appends(1);
+  for (int i = 0; i < 3; ++i) spawn(request(*this, 1));
+  loop.run_for(1ms);
+  EXPECT_EQ(outcome.refused, 3);
+  loop.run_for(2s);
+  log.log().tick();
+  spawn(request(*this, 1));
+  loop.run_for(1ms);
+  EXPECT_EQ(outcome.recorded, 1) << "and nothing of the refused ones comes later";
+  EXPECT_EQ(log.entries(), 1u);
+}
+
+TEST_F(JournalTest, ATurnWithTooMuchWritesInBetween) {
+  const std::string agent(limits::user_agent_bytes_max, 'a');
+  const int count = static_cast<int>(2 * limits::journal_bytes_max / agent.size());
+  for (int i = 0; i < count; ++i) spawn(request(*this, 1, agent));
+  EXPECT_GT(log.entries(), 0u) << "memory is bounded";
+  loop.run_for(1ms);
+  EXPECT_EQ(outcome.recorded, count);
+  EXPECT_EQ(log.entries(), static_cast<std::uint64_t>(count));
+}
+
+}  // namespace
+}  // namespace tidegate::gateway
