@@ -77,7 +77,7 @@ policies:
       Statement:
         - Sid: Models
           Effect: Allow
-          Action: ["bedrock:InvokeModel*", "bedrock:Get*", "bedrock:List*"]
+          Action: ["bedrock:InvokeModel*", "bedrock:CountTokens", "bedrock:Get*", "bedrock:List*"]
           Resource: "*"
         - Sid: OwnProfiles
           Effect: Allow

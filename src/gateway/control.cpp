@@ -19,7 +19,7 @@ std::unexpected<Error> not_offered(const api::Operation& operation) {
               fmt::format("{} is not offered by tidegate.", operation.name),
               operation.service == api::Service::bedrock_runtime
                   ? "Use Converse or ConverseStream."
-                  : "docs/reference/compatibility.md lists what is offered.");
+                  : "docs/reference/operations.md lists what is offered.");
 }
 
 // The one variable of the path.
