@@ -107,7 +107,7 @@ peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64
   for (const auto& [model_id, entry] : region_.models().entries()) {
     report.models[model_id] = {.ready = entry.backend->healthy(),
                                .slots = entry.backend->config().slots,
-                               .busy = entry.backend->occupied(),
+                               .busy = entry.backend->busy(),
                                .waiting = region_.waiting().load(std::memory_order_relaxed)};
   }
   report.operations = api::offered_operations();

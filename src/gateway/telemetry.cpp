@@ -185,7 +185,7 @@ void Telemetry::backend(const model::BackendState& state) {
   const std::uint32_t total = state.config().slots;
   impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "busy"}}).Set(busy);
   impl_->slots.Add({{"region", impl_->region}, {"backend", name}, {"state", "free"}})
-      .Set(total - std::min(state.occupied(), total));
+      .Set(total - std::min(state.busy(), total));
   const model::Load load = state.load();
   const auto known = [](const auto& value) {
     return value ? static_cast<double>(*value) : std::numeric_limits<double>::quiet_NaN();

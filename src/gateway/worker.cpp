@@ -67,7 +67,7 @@ routing::RegionSignals Worker::signals(const catalog::RegionId& region,
       out.serves_model = true;
       out.ready = entry->backend->healthy();
       out.slots = entry->backend->config().slots;
-      out.busy = entry->backend->occupied();
+      out.busy = entry->backend->busy();
     }
     return out;
   }

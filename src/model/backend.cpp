@@ -19,7 +19,7 @@ BackendState::~BackendState() = default;
 
 bool BackendState::try_take_slot() {
   std::uint32_t busy = busy_.load(std::memory_order_relaxed);
-  while (busy + foreign_.load(std::memory_order_relaxed) < config_.slots) {
+  while (busy < config_.slots) {
     if (busy_.compare_exchange_weak(busy, busy + 1, std::memory_order_acq_rel,
                                     std::memory_order_relaxed)) {
       return true;
@@ -32,18 +32,13 @@ void BackendState::release_slot() {
   busy_.fetch_sub(1, std::memory_order_acq_rel);
 }
 
-void BackendState::set_load(const Load& load, std::uint32_t busy_before) {
+void BackendState::set_load(const Load& load) {
   const auto known = [](std::optional<std::uint32_t> count) {
     return count ? static_cast<std::int64_t>(*count) : -1;
   };
   running_.store(known(load.running), std::memory_order_relaxed);
   waiting_.store(known(load.waiting), std::memory_order_relaxed);
   cache_used_.store(load.cache_used.value_or(-1), std::memory_order_relaxed);
-  const std::uint32_t there = load.running.value_or(0) + load.waiting.value_or(0);
-  const std::uint32_t ours = std::max(busy_before, busy());
-  const std::uint32_t foreign = there > ours ? there - ours : 0;
-  foreign_.store(std::min(foreign, foreign_before_), std::memory_order_relaxed);
-  foreign_before_ = foreign;
 }
 
 Load BackendState::load() const {

@@ -82,13 +82,8 @@ class BackendState {
   void release_slot();
   // Requests of ours that run there.
   std::uint32_t busy() const { return busy_.load(std::memory_order_relaxed); }
-  // Those and what others seem to run there: slots that are not to be had.
-  std::uint32_t occupied() const {
-    return std::min(busy() + foreign_.load(std::memory_order_relaxed), config_.slots);
-  }
-  // The newest load, from the probe alone. `busy_before` is what busy() was when it was asked for:
-  // what is beyond it and busy(), twice in a row, is somebody else's.
-  void set_load(const Load& load, std::uint32_t busy_before);
+  // The newest load as the server tells it, for gauges; decisions are made by what is counted here.
+  void set_load(const Load& load);
   Load load() const;
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   void set_health(Health health) {
@@ -100,10 +95,8 @@ class BackendState {
   std::unique_ptr<const BackendAdapter> adapter_;
   std::atomic<std::uint32_t> busy_{0};
   std::atomic<bool> healthy_{false};
-  std::atomic<std::uint32_t> foreign_{0};
   std::atomic<std::int64_t> running_{-1}, waiting_{-1};  // -1: unknown
   std::atomic<double> cache_used_{-1};
-  std::uint32_t foreign_before_ = 0;  // of the probe before; the probe's own
 };
 
 // Region-wide: which model runs on which back-end.

@@ -398,7 +398,7 @@ Task<void> LocalExecutor::probe_one(BackendState& backend, std::size_t& left, Ev
     co_await probe_load(backend);
   } else {
     learn(backend, Health::down, page.why);
-    backend.set_load({}, 0);
+    backend.set_load({});
   }
   if (--left == 0) all_done.set();
 }
@@ -410,18 +410,16 @@ Task<void> LocalExecutor::probe_load(BackendState& backend) {
   std::size_t& at = load_path_[&backend];
   if (!backend.healthy()) at = 0;
   while (backend.healthy() && at < paths.size()) {
-    const std::uint32_t busy_before = backend.busy();
     const Page page = co_await get(backend, paths[at]);
     if (page.status == 200) {
-      backend.set_load(
-          page.body.starts_with('[') ? parse_slots(page.body) : parse_metrics(page.body),
-          busy_before);
+      backend.set_load(page.body.starts_with('[') ? parse_slots(page.body)
+                                                  : parse_metrics(page.body));
       co_return;
     }
     if (page.status == 0 || page.status >= 500) break;  // not now, perhaps the next time
     ++at;
   }
-  backend.set_load({}, 0);
+  backend.set_load({});
 }
 
 }  // namespace tidegate::model
