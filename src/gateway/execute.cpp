@@ -1,5 +1,6 @@
 // Stage 7, execute: one try, at home or abroad. It takes a RowDestination, which only a row can
 // make, so a Region outside the row cannot be passed.
+#include "gateway/counted.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
@@ -27,21 +28,12 @@ audit::AttemptRecord attempt_record(const model::Attempt& attempt, const catalog
   return out;
 }
 
-// Counts a request that is on its way to, or running at, a peer.
-class SentUnit {
- public:
-  explicit SentUnit(PeerCounters* counters) : counters_(counters) {
-    if (counters_) counters_->sent.fetch_add(1, std::memory_order_relaxed);
-  }
-  SentUnit(const SentUnit&) = delete;
-  SentUnit& operator=(const SentUnit&) = delete;
-  ~SentUnit() {
-    if (counters_) counters_->sent.fetch_sub(1, std::memory_order_relaxed);
-  }
-
- private:
-  PeerCounters* counters_;
-};
+json::object facts_of(const peer::RoutingToken& token) {
+  return {{"requestId", token.request_id},
+          {"profile", token.profile},
+          {"destination", token.destination},
+          {"rowHash", token.row_hash}};
+}
 
 model::Attempt failed(Error error, MonoTime now) {
   model::Attempt attempt;
@@ -109,7 +101,7 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
       .profile_version = target.row->version(),
       .row_hash = target.row->hash(),
       .subset = {},
-      .operation = std::string(trail.call->format_name()),
+      .operation = std::string(trail.call->called),
       .model_id = target.model_id,
       .body_sha256 = to_hex(trail.call->body_hash),
       .principal_hash = to_hex(sha256(trail.principal->arn())),
@@ -120,18 +112,11 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
   auto signed_token =
       peer::TokenSigner(trail.snapshot->catalog).sign(token, channel->connection().exporter_secret);
   if (!signed_token) {
-    region_.telemetry().fence_refusal("source", signed_token.error().why);
-    region_.service_event("GeofenceViolation",
-                          {{"side", "source-signer"},
-                           {"requestId", trail.request_id},
-                           {"profile", token.profile},
-                           {"destination", token.destination},
-                           {"rowHash", token.row_hash},
-                           {"rule", signed_token.error().why}},
-                          worker_.rng());
+    region_.geofence_violation(Region::Side::source_signer, signed_token.error().why,
+                               facts_of(token), worker_.rng());
     co_return failed(std::move(signed_token).error(), now);
   }
-  SentUnit unit(region_.counters(destination));
+  Counted sent(region_.counters(destination)->sent);  // only peers are ever dialled
   peer::PassageResult passed = co_await peer::pass(exchange, std::move(channel),
                                                    {.request_id = trail.request_id,
                                                     .operation = token.operation,
@@ -142,15 +127,8 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
                                                     .row_hash = target.row->hash()},
                                                    std::move(headers), worker_.loop());
   if (passed.error && passed.error->code == ErrorCode::fence_refused) {
-    region_.telemetry().fence_refusal("source", passed.error->why);
-    region_.service_event("GeofenceViolation",
-                          {{"side", "source"},
-                           {"requestId", trail.request_id},
-                           {"profile", token.profile},
-                           {"destination", token.destination},
-                           {"rowHash", token.row_hash},
-                           {"rule", passed.error->why}},
-                          worker_.rng());
+    region_.geofence_violation(Region::Side::source, passed.error->why, facts_of(token),
+                               worker_.rng());
   }
   model::Attempt attempt;
   attempt.error = std::move(passed.error);

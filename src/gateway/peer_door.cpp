@@ -1,25 +1,13 @@
 #include "gateway/peer_door.hpp"
 
 #include "aws/errors.hpp"
+#include "gateway/counted.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
 #include "peer/admission.hpp"
 
 namespace tidegate::gateway {
 namespace {
-
-class RunningUnit {
- public:
-  explicit RunningUnit(PeerCounters& counters) : counters_(counters) {
-    counters_.running_here.fetch_add(1, std::memory_order_relaxed);
-  }
-  RunningUnit(const RunningUnit&) = delete;
-  RunningUnit& operator=(const RunningUnit&) = delete;
-  ~RunningUnit() { counters_.running_here.fetch_sub(1, std::memory_order_relaxed); }
-
- private:
-  PeerCounters& counters_;
-};
 
 // The answer's bytes are hashed on their way out, for the trailer.
 class HashingExchange final : public http::Exchange {
@@ -51,17 +39,6 @@ class HashingExchange final : public http::Exchange {
   Sha256Hasher hasher_;
 };
 
-Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease) {
-  std::string body;
-  for (;;) {
-    CO_TRY(std::string piece, co_await exchange.next_body());
-    if (piece.empty()) co_return body;
-    if (!lease.grow(piece.size()))
-      co_return fail(ErrorCode::peer_capacity, "this Region holds too many request bodies");
-    body += piece;
-  }
-}
-
 }  // namespace
 
 Task<void> PeerDoor::serve(http::Exchange& exchange) {
@@ -71,9 +48,7 @@ Task<void> PeerDoor::serve(http::Exchange& exchange) {
   const auto identity =
       peer::RegionIdentity::parse(exchange.connection().peer_uri, region_.config().operator_domain);
   if (!identity || !region_.is_peer(identity->region)) {
-    region_.telemetry().fence_refusal("destination", "unknown_peer");
-    region_.service_event("GeofenceViolation", {{"side", "destination"}, {"rule", "unknown_peer"}},
-                          worker_.rng());
+    region_.geofence_violation(Region::Side::destination, "unknown_peer", {}, worker_.rng());
     co_await refuse(exchange,
                     {.code = ErrorCode::fence_refused,
                      .message = "unknown peer",
@@ -143,9 +118,14 @@ Task<Result<peer::RoutingToken>> PeerDoor::admit(http::Exchange& exchange,
                     .why = "no_token"});
   }
   CO_TRY(peer::RoutingToken token, peer::open_token(*wire, exchange.connection().exporter_secret));
-  CO_TRY(body, co_await read_body(exchange, lease));
+  auto whole = co_await read_body(exchange, lease);
+  if (!whole &&
+      whole.error().code == ErrorCode::overloaded) {  // another Region may have the memory
+    whole.error().code = ErrorCode::peer_capacity;
+  }
+  CO_TRY(body, std::move(whole));
   const Sha256 body_hash = sha256(body);
-  const std::string operation(head.headers.get("x-tidegate-operation").value_or(""));
+  const std::string operation(head.headers.get(peer::operation_header).value_or(""));
   CO_TRY_VOID(region_.admission().admit({.peer_region = peer.region.str(),
                                          .token = token,
                                          .body_hash = body_hash,
@@ -160,11 +140,8 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
   auto token = co_await admit(exchange, peer, lease, body);
   if (!token) {
     if (token.error().code == ErrorCode::fence_refused) {
-      region_.telemetry().fence_refusal("destination", token.error().why);
-      region_.service_event(
-          "GeofenceViolation",
-          {{"side", "destination"}, {"peer", peer.region.str()}, {"rule", token.error().why}},
-          worker_.rng());
+      region_.geofence_violation(Region::Side::destination, token.error().why,
+                                 {{"peer", peer.region.str()}}, worker_.rng());
     }
     co_await refuse(exchange, token.error(), "");
     co_return;
@@ -188,7 +165,7 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
     co_return;
   }
   model::Slot slot(entry->backend, [this] { region_.capacity_changed(); });
-  RunningUnit running(*region_.counters(peer.region));
+  Counted running(region_.counters(peer.region)->running_here);
   http::Headers headers;
   headers.add("x-tidegate-model", entry->config.name);
   model::Work work{
@@ -242,7 +219,7 @@ Task<void> PeerDoor::refuse(http::Exchange& exchange, Error error, std::string r
   auto made = aws::error_answer(error, aws::Protocol::rest_json, request_id,
                                 std::chrono::milliseconds(1000));
   made.head.headers.add(std::string(peer::error_header), std::string(name_of(error.code)));
-  if (!error.why.empty()) made.head.headers.add("x-tidegate-peer-why", error.why);
+  if (!error.why.empty()) made.head.headers.add(peer::why_header, error.why);
   if (co_await exchange.begin(std::move(made.head))) co_await exchange.finish(std::move(made.body));
 }
 

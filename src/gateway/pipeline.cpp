@@ -1,8 +1,6 @@
 // The life of one request. Read this file first.
 #include "gateway/pipeline.hpp"
 
-#include "aws/event_stream.hpp"
-#include "base/json.hpp"
 #include "gateway/region.hpp"
 #include "gateway/trace.hpp"
 #include "gateway/worker.hpp"
@@ -53,7 +51,7 @@ Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
   if (!trail.call->operation().is_invocation()) co_return co_await control(exchange, trail);
   CO_TRY(trail.target, resolve(trail.call->model_reference, trail.principal->account(),
                                *trail.snapshot));  // which Regions: no other from here on
-  CO_TRY(trail.format, chat::find_format(trail.call->format_name(), trail.target->model_id));
+  CO_TRY(trail.format, chat::find_format(trail.call->called, trail.target->model_id));
   CO_TRY(trail.request,
          worker_.executor().check(*trail.format, trail.target->model_id, trail.call->body,
                                   trail.request_id));  // a body that no Region could run

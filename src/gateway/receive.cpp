@@ -6,11 +6,22 @@
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
-std::string_view Call::format_name() const {
-  std::string_view name = operation().name;
-  constexpr std::string_view twin = "Stream";
-  if (operation().model_is_in_body() && name.ends_with(twin)) name.remove_suffix(twin.size());
-  return name;
+
+Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease) {
+  std::string body;
+  for (;;) {
+    CO_TRY(std::string piece, co_await exchange.next_body());
+    if (piece.empty()) co_return body;
+    if (!lease.grow(piece.size())) {
+      co_return fail(ErrorCode::overloaded, "The service is holding too many request bodies.",
+                     "Try again shortly.");
+    }
+    if (body.empty()) {
+      body = std::move(piece);
+    } else {
+      body += piece;
+    }
+  }
 }
 
 Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
@@ -27,19 +38,7 @@ Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
             .body_hash = {}};
   CO_TRY(call.claim, worker_.authenticator().check_head(exchange.head(), head.signing_name,
                                                         trail.snapshot->keys, trail.arrived_wall));
-  for (;;) {
-    CO_TRY(std::string piece, co_await exchange.next_body());
-    if (piece.empty()) break;
-    if (!trail.lease->grow(piece.size())) {
-      co_return fail(ErrorCode::overloaded, "The service is holding too many request bodies.",
-                     "Try again shortly.");
-    }
-    if (call.body.empty()) {
-      call.body = std::move(piece);
-    } else {
-      call.body += piece;
-    }
-  }
+  CO_TRY(call.body, co_await read_body(exchange, *trail.lease));
   call.body_hash = sha256(call.body);
   if (head.operation_is_in_body) {
     CO_TRY(call.match, api::match_query(call.body));
@@ -48,6 +47,7 @@ Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
 }
 
 Result<void> name_model(Call& call) {
+  call.called = call.operation().name;
   if (call.operation().model_is_in_body()) {
     TRY(call.model_reference, chat::model_in_body(call.body, call.protocol));
   } else if (call.operation().is_invocation()) {

@@ -90,9 +90,20 @@ bool Region::can_serve() const {
 }
 
 void Region::service_event(std::string name, json::object details, Rng& rng) {
-  const bool alarm = name == "GeofenceViolation";
-  log::write(alarm ? log::Level::warn : log::Level::info, name,
-             {{"details", json::serialize(details)}});
+  write_event(log::Level::info, std::move(name), std::move(details), rng);
+}
+
+void Region::geofence_violation(Side side, std::string_view rule, json::object facts, Rng& rng) {
+  telemetry_.fence_refusal(side == Side::destination ? "destination" : "source", rule);
+  facts["side"] = side == Side::destination     ? "destination"
+                  : side == Side::source_signer ? "source-signer"
+                                                : "source";
+  facts["rule"] = rule;
+  write_event(log::Level::warn, "GeofenceViolation", std::move(facts), rng);
+}
+
+void Region::write_event(log::Level level, std::string name, json::object details, Rng& rng) {
+  log::write(level, name, {{"details", json::serialize(details)}});
   const auto written = ports_.log.append_service_event({.event_id = make_uuid(rng),
                                                         .event_time = ports_.clock.wall(),
                                                         .event_name = std::move(name),

@@ -83,8 +83,12 @@ class Region {
   // here or at a peer.
   bool can_serve() const;
   void service_event(std::string name, json::object details, Rng& rng);
+  // The fence was touched: an alarm, a metric and a service event, at each side that notices.
+  enum class Side : std::uint8_t { source, source_signer, destination };
+  void geofence_violation(Side side, std::string_view rule, json::object facts, Rng& rng);
 
  private:
+  void write_event(log::Level level, std::string name, json::object details, Rng& rng);
   Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> catalog, RegionPorts ports,
          std::uint64_t epoch);
   RegionConfig config_;

@@ -2,6 +2,7 @@
 // place waits in order, for a bounded time.
 #include <fmt/format.h>
 
+#include "gateway/counted.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
@@ -20,19 +21,6 @@ std::unexpected<Error> no_capacity(const routing::Decision& decision, std::strin
   error.why = std::move(regions);
   return fail(std::move(error));
 }
-
-class Waiting {
- public:
-  explicit Waiting(Region& region) : region_(region) {
-    region_.waiting().fetch_add(1, std::memory_order_relaxed);
-  }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-  ~Waiting() { region_.waiting().fetch_sub(1, std::memory_order_relaxed); }
-
- private:
-  Region& region_;
-};
 
 }  // namespace
 
@@ -78,7 +66,7 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
     trail.decision = decide();
     co_return no_capacity(*trail.decision, trail.target->model_id);
   }
-  Waiting waiting(region_);
+  Counted waiting(region_.waiting());
   WaitQueues::Place place(queues, row.hash());
   for (;;) {
     if (place.first()) {

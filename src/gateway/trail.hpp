@@ -13,6 +13,7 @@
 #include "catalog/catalog.hpp"
 #include "gateway/checked.hpp"
 #include "gateway/snapshot.hpp"
+#include "http/exchange.hpp"
 #include "identity/authenticator.hpp"
 #include "model/attempt.hpp"
 #include "model/backend.hpp"
@@ -38,6 +39,9 @@ class BodyLease {
   std::size_t held_ = 0;
 };
 
+// The whole body, held under the lease. Errors: those of next_body(), overloaded.
+Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease);
+
 // receive(): which operation, and the whole body.
 struct Call {
   api::Match match{};
@@ -46,12 +50,14 @@ struct Call {
   std::string body;
   Sha256 body_hash{};
   std::string model_reference{};  // of an invocation: as passed, in the path or the body
+  // As it was called: for its format, here and abroad. The operation becomes its streamed twin
+  // where a door's body asks for a stream.
+  std::string_view called{};
   const api::Operation& operation() const { return *match.operation; }
-  // By which chat::find_format knows it: a door's stream is asked for in the body, not by name.
-  std::string_view format_name() const;
 };
 
-// Fills model_reference, for which the body of a door's request has to be read: after identify().
+// Fills model_reference and called, for which the body of a door's request has to be read: after
+// identify().
 Result<void> name_model(Call& call);
 
 // resolve(): which Regions. From here on no other can be named.
@@ -113,9 +119,6 @@ struct Trail {
   std::string application_profile_arn;  // that a control operation made, read or changed
   Duration queued{0};
   std::string event_id;
-  const model::Attempt* answered() const {
-    return !attempts.empty() && attempts.back().ok() ? &attempts.back() : nullptr;
-  }
 };
 
 }  // namespace tidegate::gateway

@@ -1,5 +1,7 @@
 #include "gateway/worker.hpp"
 
+#include "gateway/counted.hpp"
+
 namespace tidegate::gateway {
 namespace {
 
@@ -7,18 +9,6 @@ constexpr http::ClientTimeouts report_timeouts{.connect = limits::backend_connec
                                                .first_byte = limits::report_silent,
                                                .idle = limits::report_silent};
 constexpr std::size_t report_line_max = 64 * 1024;
-
-// Counts a background task of a worker, so that stop() can wait for it.
-class TaskUnit {
- public:
-  explicit TaskUnit(int& count) : count_(count) { ++count_; }
-  TaskUnit(const TaskUnit&) = delete;
-  TaskUnit& operator=(const TaskUnit&) = delete;
-  ~TaskUnit() { --count_; }
-
- private:
-  int& count_;
-};
 
 }  // namespace
 
@@ -120,7 +110,7 @@ void Worker::wake_waiters() {
 
 // One long answer of the peer: a report a line, for as long as the link lives.
 Task<void> Worker::follow_reports(peer::PeerConfig peer) {
-  TaskUnit unit(background_tasks_);
+  Counted task(background_tasks_);  // stop() waits for it
   Event& changed = *link_events_.at(peer.region);
   while (!stopping_.requested()) {
     if (auto channel = ports_.links.channel(peer.region)) {
@@ -179,7 +169,7 @@ void Worker::count_ready_peers() {
 }
 
 Task<void> Worker::probe_backends() {
-  TaskUnit unit(background_tasks_);
+  Counted task(background_tasks_);  // stop() waits for it
   while (!stopping_.requested()) {
     co_await executor_.probe();
     region_.capacity_changed();
@@ -188,7 +178,7 @@ Task<void> Worker::probe_backends() {
 }
 
 Task<void> Worker::watch() {
-  TaskUnit unit(background_tasks_);
+  Counted task(background_tasks_);  // stop() waits for it
   for (int second = 1; !stopping_.requested(); ++second) {
     for (const auto& backend : region_.models().backends()) {
       region_.telemetry().backend(*backend);
