@@ -1,6 +1,9 @@
 // Answers in Anthropic's words, whole and streamed, their members in the order of the real ones.
+#include <fmt/format.h>
+
 #include "base/bytes.hpp"
 #include "chat/anthropic_messages.hpp"
+#include "chat/json_list.hpp"
 
 namespace tidegate::chat {
 namespace {
@@ -22,11 +25,6 @@ std::string_view anthropic_stop(StopReason reason) {
       return "model_context_window_exceeded";
   }
   return "end_turn";
-}
-
-void append_member(std::string& out, std::string_view before, std::string_view text) {
-  out += before;
-  json::append_quoted(out, text);
 }
 
 void append_stop(std::string& out, StopReason reason, std::string_view sequence) {

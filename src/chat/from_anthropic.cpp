@@ -1,19 +1,12 @@
 // What Anthropic's Messages answer, whole and streamed. A member of another type counts as absent.
 #include <algorithm>
 
+#include "chat/not_understood.hpp"
 #include "chat/response_paths.hpp"
 #include "chat/to_anthropic.hpp"
 
 namespace tidegate::chat {
 namespace {
-
-std::unexpected<Error> broken(std::string why) {
-  return fail(Error{.code = ErrorCode::model_error,
-                    .origin = Origin::backend,
-                    .message = "The model server's answer could not be understood.",
-                    .mend = {},
-                    .why = std::move(why)});
-}
 
 // Members that are there replace what was known: message_start says one half, message_delta the
 // other, and some servers all of it twice.
@@ -47,7 +40,7 @@ Result<void> read_block(const json::object& block, std::vector<Block>& out) {
   } else if (type == "tool_use") {
     const auto name = json::find_string(block, "name");
     const auto id = json::find_string(block, "id");
-    if (!name || !id) return broken("a tool call without a name or an id");
+    if (!name || !id) return not_understood("a tool call without a name or an id");
     const json::object* input = json::find_object(block, "input");
     out.emplace_back(ToolUse{std::string(*id), std::string(*name),
                              input ? json::value(json::object(*input, boost::json::storage_ptr{}))
@@ -61,13 +54,13 @@ Result<void> read_block(const json::object& block, std::vector<Block>& out) {
 Result<Completion> from_anthropic(std::string_view body, std::span<const std::string> paths) {
   json::Arena arena;
   const auto document = json::parse(body, arena.storage());
-  if (!document) return broken(document.error().message);
+  if (!document) return not_understood(document.error().message);
   const json::object* answer = document->if_object();
   const json::array* content = answer ? json::find_array(*answer, "content") : nullptr;
-  if (!content) return broken("the answer has no content");
+  if (!content) return not_understood("the answer has no content");
   Completion out;
   for (const json::value& block : *content) {
-    if (!block.is_object()) return broken("a content block that is not an object");
+    if (!block.is_object()) return not_understood("a content block that is not an object");
     TRY_VOID(read_block(block.get_object(), out.blocks));
   }
   out.stop_reason = stop_reason_of(json::find_string(*answer, "stop_reason").value_or(""));

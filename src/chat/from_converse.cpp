@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "chat/not_understood.hpp"
 #include "chat/sse.hpp"
 #include "chat/to_converse.hpp"
 
 namespace tidegate::chat {
 namespace {
-
-std::unexpected<Error> broken(std::string why) {
-  return fail(Error{.code = ErrorCode::model_error,
-                    .origin = Origin::backend,
-                    .message = "The model server's answer could not be understood.",
-                    .mend = {},
-                    .why = std::move(why)});
-}
 
 std::int64_t count_of(const json::object& o, std::string_view name) {
   return std::max<std::int64_t>(json::find_int(o, name).value_or(0), 0);
@@ -53,7 +46,7 @@ Result<void> read_block(const json::object& block, std::vector<Block>& out) {
     out.emplace_back(Text{std::string(*text)});
   } else if (const auto* use = json::find_object(block, "toolUse")) {
     if (!json::find_string(*use, "toolUseId") || !json::find_string(*use, "name"))
-      return broken("a tool call without a name or an id");
+      return not_understood("a tool call without a name or an id");
     out.emplace_back(ToolUse{text_in(*use, "toolUseId"), text_in(*use, "name"),
                              json::value(copy_of(json::find_object(*use, "input")))});
   } else if (const auto* reasoning = json::find_object(block, "reasoningContent")) {
@@ -68,15 +61,15 @@ Result<void> read_block(const json::object& block, std::vector<Block>& out) {
 Result<Completion> from_converse(std::string_view body) {
   json::Arena arena;
   const auto document = json::parse(body, arena.storage());
-  if (!document) return broken(document.error().message);
+  if (!document) return not_understood(document.error().message);
   const json::object* answer = document->if_object();
   const auto* output = answer ? json::find_object(*answer, "output") : nullptr;
   const auto* message = output ? json::find_object(*output, "message") : nullptr;
   const auto* content = message ? json::find_array(*message, "content") : nullptr;
-  if (!content) return broken("the answer has no output.message.content");
+  if (!content) return not_understood("the answer has no output.message.content");
   Completion out;
   for (const json::value& block : *content) {
-    if (!block.is_object()) return broken("a content block that is not an object");
+    if (!block.is_object()) return not_understood("a content block that is not an object");
     TRY_VOID(read_block(block.get_object(), out.blocks));
   }
   out.stop_reason = stop_reason_of(text_in(*answer, "stopReason"));
@@ -89,7 +82,7 @@ Result<std::int64_t> from_count_tokens(std::string_view body) {
   const auto document = json::parse(body);
   const json::object* answer = document ? document->if_object() : nullptr;
   const auto tokens = answer ? json::find_int(*answer, "inputTokens") : std::nullopt;
-  if (!tokens) return broken("the answer has no inputTokens");
+  if (!tokens) return not_understood("the answer has no inputTokens");
   return *tokens;
 }
 

@@ -1,13 +1,11 @@
 // Answers in Nova's words, whole and streamed, their members in the order of a genuine capture.
+#include <fmt/format.h>
+
+#include "chat/json_list.hpp"
 #include "chat/nova.hpp"
 
 namespace tidegate::chat {
 namespace {
-
-void append_member(std::string& out, std::string_view before, std::string_view text) {
-  out += before;
-  json::append_quoted(out, text);
-}
 
 void append_block(std::string& out, const Block& block) {
   if (const auto* text = std::get_if<Text>(&block)) {

@@ -9,20 +9,12 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "chat/converse_blocks.hpp"
+#include "chat/not_understood.hpp"
 #include "chat/openai.hpp"
 #include "chat/response_paths.hpp"
 
 namespace tidegate::chat {
 namespace {
-
-std::unexpected<Error> broken(std::string why, int upstream_status = 0) {
-  return fail(Error{.code = ErrorCode::model_error,
-                    .origin = Origin::backend,
-                    .message = "The model server's answer could not be understood.",
-                    .mend = {},
-                    .why = std::move(why),
-                    .upstream_status = upstream_status});
-}
 
 std::int64_t count_of(const json::object& o, std::string_view name) {
   return std::max<std::int64_t>(json::find_int(o, name).value_or(0), 0);
@@ -92,7 +84,7 @@ Result<void> read_tool_calls(const json::object& message, std::string_view answe
     const json::object* call = (*calls)[i].if_object();
     const json::object* function = call ? json::find_object(*call, "function") : nullptr;
     const auto name = function ? json::find_string(*function, "name") : std::nullopt;
-    if (!name) return broken("a tool call without a function name");
+    if (!name) return not_understood("a tool call without a function name");
     ToolUse use{.id = tool_use_id(json::find_string(*call, "id").value_or(""), answer_id,
                                   static_cast<std::int64_t>(i)),
                 .name = std::string(*name),
@@ -115,17 +107,17 @@ Result<void> read_tool_calls(const json::object& message, std::string_view answe
 Result<Completion> parse_openai_answer(std::string_view body, std::span<const std::string> paths) {
   json::Arena arena;
   auto document = json::parse(body, arena.storage());
-  if (!document) return broken(document.error().message);
+  if (!document) return not_understood(document.error().message);
   const json::object* answer = document->if_object();
-  if (!answer) return broken("the answer is not a JSON object");
+  if (!answer) return not_understood("the answer is not a JSON object");
   if (const auto* error = error_in(*answer)) {
-    return broken("an error in an answer of status 200", status_in(*error));
+    return not_understood("an error in an answer of status 200", status_in(*error));
   }
   const json::array* choices = json::find_array(*answer, "choices");
   const json::object* choice =
       choices && !choices->empty() ? choices->front().if_object() : nullptr;
   const json::object* message = choice ? json::find_object(*choice, "message") : nullptr;
-  if (!message) return broken("the answer has no choices[0].message");
+  if (!message) return not_understood("the answer has no choices[0].message");
   Completion out;
   if (const auto reasoning = reasoning_of(*message); !reasoning.empty()) {
     out.blocks.emplace_back(Reasoning{std::string(reasoning)});

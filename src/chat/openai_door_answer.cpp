@@ -1,6 +1,9 @@
 // Answers in OpenAI's words, whole and streamed, their members in the order of the real ones.
+#include <fmt/format.h>
+
 #include "base/bytes.hpp"
 #include "chat/embedding_text.hpp"
+#include "chat/json_list.hpp"
 #include "chat/openai_door.hpp"
 
 namespace tidegate::chat {
@@ -21,11 +24,6 @@ std::string_view finish_reason_of(StopReason reason) {
       return "content_filter";
   }
   return "stop";
-}
-
-void append_member(std::string& out, std::string_view before, std::string_view text) {
-  out += before;
-  json::append_quoted(out, text);
 }
 
 // Here the prompt counts whole, with what came from the cache.

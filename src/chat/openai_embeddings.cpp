@@ -1,26 +1,20 @@
 // Embeddings, as model servers of OpenAI's kind make them.
+#include "chat/not_understood.hpp"
 #include "chat/openai.hpp"
 
 namespace tidegate::chat {
 namespace {
 
-std::unexpected<Error> broken(std::string why) {
-  return fail(Error{.code = ErrorCode::model_error,
-                    .origin = Origin::backend,
-                    .message = "The model server's answer could not be understood.",
-                    .mend = {},
-                    .why = std::move(why)});
-}
-
 Result<std::vector<float>> read_vector(const json::object& item) {
   const json::array* numbers = json::find_array(item, "embedding");
-  if (!numbers || numbers->empty()) return broken("an embedding that is not a list of numbers");
+  if (!numbers || numbers->empty())
+    return not_understood("an embedding that is not a list of numbers");
   std::vector<float> out;
   out.reserve(numbers->size());
   for (const json::value& number : *numbers) {
     boost::system::error_code failed;
     const auto value = number.to_number<double>(failed);
-    if (failed) return broken("an embedding that is not a list of numbers");
+    if (failed) return not_understood("an embedding that is not a list of numbers");
     out.push_back(static_cast<float>(value));
   }
   return out;
@@ -48,18 +42,20 @@ std::string openai_embedding_request(const EmbeddingRequest& request, std::strin
 Result<Embeddings> parse_openai_embeddings(std::string_view body, std::size_t texts) {
   json::Arena arena;
   const auto document = json::parse(body, arena.storage());
-  if (!document) return broken(document.error().message);
+  if (!document) return not_understood(document.error().message);
   const json::object* answer = document->if_object();
   const json::array* data = answer ? json::find_array(*answer, "data") : nullptr;
-  if (!data || data->size() != texts) return broken("the answer has not one embedding a text");
+  if (!data || data->size() != texts)
+    return not_understood("the answer has not one embedding a text");
   Embeddings out;
   out.vectors.resize(texts);
   for (std::size_t i = 0; i < texts; ++i) {
     const json::object* item = (*data)[i].if_object();
-    if (!item) return broken("an embedding that is not an object");
+    if (!item) return not_understood("an embedding that is not an object");
     const auto index = static_cast<std::size_t>(
         json::find_int(*item, "index").value_or(static_cast<std::int64_t>(i)));
-    if (index >= texts || !out.vectors[index].empty()) return broken("an embedding of no text");
+    if (index >= texts || !out.vectors[index].empty())
+      return not_understood("an embedding of no text");
     TRY(out.vectors[index], read_vector(*item));
   }
   if (const auto* usage = json::find_object(*answer, "usage")) {

@@ -1,6 +1,8 @@
 // A conversation as the body of Anthropic's Messages, written straight into one string.
 #include "chat/to_anthropic.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -10,11 +12,6 @@ namespace tidegate::chat {
 namespace {
 
 constexpr std::int64_t max_tokens_default = 4'096;  // this API requires a number
-
-void append_member(std::string& out, std::string_view before, std::string_view text) {
-  out += before;
-  json::append_quoted(out, text);
-}
 
 void append_image(std::string& out, const Image& image) {
   out += R"({"type":"image","source":{"type":"base64","media_type":"image/)";

@@ -2,6 +2,8 @@
 // of the service rather than of the model (tiers, performance) was dealt with here and stays.
 #include "chat/to_converse.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -10,11 +12,6 @@
 
 namespace tidegate::chat {
 namespace {
-
-void append_member(std::string& out, std::string_view before, std::string_view text) {
-  out += before;
-  json::append_quoted(out, text);
-}
 
 void append_text(std::string& out, std::string_view text) {
   append_member(out, R"({"text":)", text);
