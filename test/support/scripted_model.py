@@ -125,13 +125,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def chat(self, request: dict) -> None:
         mode = FACTS.begin(request)
-        outcome = "cancelled"
+        self.running = True
         try:
             self.chat_in_mode(mode, request)
-            outcome = "answered"
+            self.end("answered")
         except (ClientGone, BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
+            self.end("cancelled")  # unless it has ended above
+
+    def end(self, outcome: str) -> None:
+        """Once, and before the last byte leaves: whoever has the whole answer may send the next request at once, and
+        must not find this one still counted as running."""
+        if self.running:
+            self.running = False
             FACTS.end(outcome)
 
     def chat_in_mode(self, mode: str, request: dict) -> None:
@@ -148,6 +155,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b"<html>not what you asked for</html>")
         self.pause(script.get("delay_ms", 0) / 1000)
         if "status" in script:
+            self.end("answered")
             return self.answer(script["status"], {"error": {"message": "scripted error", "code": script["status"]}})
         return self.stream(request, script) if request.get("stream") else self.unary(request, script)
 
@@ -164,6 +172,7 @@ class Handler(BaseHTTPRequestHandler):
     def unary(self, request: dict, script: dict) -> None:
         pieces = self.pieces(script)
         self.pause(script.get("token_ms", 0) / 1000 * len(pieces))
+        self.end("answered")
         self.answer(200, {
             "id": "chatcmpl-scripted", "object": "chat.completion", "created": int(time.time()),
             "model": self.server.alias, "usage": self.usage(request, len(pieces)),
@@ -196,6 +205,7 @@ class Handler(BaseHTTPRequestHandler):
         event(chunk({}, script.get("finish_reason", "stop")))
         event({"id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": int(time.time()),
                "model": self.server.alias, "choices": [], "usage": self.usage(request, len(pieces))})
+        self.end("answered")
         event("[DONE]")
         self.wfile.write(b"0\r\n\r\n")
 
