@@ -47,6 +47,5 @@ std::optional<WallTime> parse_amz_date(std::string_view text);
 std::string iso8601(WallTime t);         // "2026-11-22T03:20:08Z"
 std::string iso8601_millis(WallTime t);  // "2026-11-22T03:20:08.123Z"
 std::optional<WallTime> parse_iso8601(std::string_view text);
-std::string http_date(WallTime t);  // "Sun, 22 Nov 2026 03:20:08 GMT" (RFC 9110 5.6.7)
 
 }  // namespace tidegate::aws

@@ -193,7 +193,6 @@ TEST(Timestamps, FormatsAndStrictParsing) {
   EXPECT_EQ(amz_date(t), "20261122T032008Z");
   EXPECT_EQ(iso8601(t), "2026-11-22T03:20:08Z");
   EXPECT_EQ(iso8601_millis(t + std::chrono::microseconds(123'999)), "2026-11-22T03:20:08.123Z");
-  EXPECT_EQ(http_date(t), "Sun, 22 Nov 2026 03:20:08 GMT");
   EXPECT_EQ(parse_iso8601("2026-11-22T03:20:08Z"), t);
   EXPECT_EQ(parse_iso8601("2026-11-22T03:20:08.5Z"), t + std::chrono::milliseconds(500));
   EXPECT_EQ(parse_iso8601("2026-11-22T03:20:08.123456789Z"), t + std::chrono::microseconds(123456));

@@ -1,4 +1,4 @@
-// The four spellings of a moment that AWS's protocols use. All are UTC; parsing is strict, because
+// The three spellings of a moment that AWS's protocols use. All are UTC; parsing is strict, because
 // a signature's date that two readers could read differently is not a date.
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 struct Civil {
   int year, hour, minute, second, millis;
-  unsigned month, day, weekday;
+  unsigned month, day;
 };
 
 Civil civil(WallTime t) {
@@ -25,8 +25,7 @@ Civil civil(WallTime t) {
           .second = static_cast<int>(time.seconds().count()),
           .millis = static_cast<int>(time.subseconds().count()),
           .month = static_cast<unsigned>(date.month()),
-          .day = static_cast<unsigned>(date.day()),
-          .weekday = std::chrono::weekday(day).c_encoding()};
+          .day = static_cast<unsigned>(date.day())};
 }
 
 // Takes exactly `digits` decimal digits.
@@ -106,15 +105,6 @@ std::optional<WallTime> parse_iso8601(std::string_view text) {
     if (digits == 0 || digits > 9) return std::nullopt;
   }
   return text == "Z" ? t : std::nullopt;
-}
-
-std::string http_date(WallTime t) {
-  static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const Civil c = civil(t);
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[c.weekday], c.day,
-                     months[c.month - 1], c.year, c.hour, c.minute, c.second);
 }
 
 }  // namespace tidegate::aws
