@@ -68,12 +68,13 @@ inline constexpr long profile_version_max = 1'000'000'000;  // fits the token's 
 
 // a request's life
 inline constexpr std::size_t requests_in_flight_max = 4'096;  // a gateway process
-inline constexpr auto capacity_wait = 10s;                    // default; region.capacity_wait_ms
-inline constexpr std::size_t capacity_waiters_max = 1'024;    // a worker
-inline constexpr int attempts_max = 4;                        // that failed
-inline constexpr std::size_t attempts_recorded_max = 16;      // hand-backs of full Regions included
-inline constexpr auto clock_skew = 300s;                      // SigV4: five minutes either way
-inline constexpr auto drain_timeout = 30s;                    // SIGTERM to exit, at most
+inline constexpr auto retry_hint = 1000ms;                  // Retry-After of what may succeed soon
+inline constexpr auto capacity_wait = 10s;                  // default; region.capacity_wait_ms
+inline constexpr std::size_t capacity_waiters_max = 1'024;  // a worker
+inline constexpr int attempts_max = 4;                      // that failed
+inline constexpr std::size_t attempts_recorded_max = 16;    // hand-backs of full Regions included
+inline constexpr auto clock_skew = 300s;                    // SigV4: five minutes either way
+inline constexpr auto drain_timeout = 30s;                  // SIGTERM to exit, at most
 
 inline constexpr std::size_t stranger_rows_max = 512;  // (prefix, reason) pairs a minute
 inline constexpr std::size_t permit_cache_max =

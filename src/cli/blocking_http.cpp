@@ -1,39 +1,24 @@
 #include "cli/blocking_http.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.hpp"
 #include "base/limits.hpp"
 #include "config/region.hpp"
 #include "http/h1_codec.hpp"
+#include "net/address.hpp"
+#include "net/listener.hpp"
 
 namespace tidegate::cli {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::unexpected<Error> unreachable(const Endpoint& endpoint, std::string why) {
   return fail({.code = ErrorCode::peer_unavailable,
@@ -54,31 +39,21 @@ Ready wait_for(int fd, short events, Duration timeout) {
   }
 }
 
+Result<net::Address> address_of(const Endpoint& endpoint) {
+  return endpoint.socket.empty() ? net::Address::tcp(endpoint.host, endpoint.port)
+                                 : net::Address::unix_path(endpoint.socket);
+}
+
 Result<Descriptor> dial(const Endpoint& endpoint, Duration timeout) {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  if (!endpoint.socket.empty()) {
-    auto* address = reinterpret_cast<sockaddr_un*>(&storage);
-    if (endpoint.socket.size() > limits::unix_socket_path_bytes_max)
-      return unreachable(endpoint, "the path of the socket is too long");
-    address->sun_family = AF_UNIX;
-    std::memcpy(address->sun_path, endpoint.socket.data(), endpoint.socket.size());
-    size = sizeof(sockaddr_un);
-  } else {
-    auto* address = reinterpret_cast<sockaddr_in*>(&storage);
-    address->sin_family = AF_INET;
-    address->sin_port = htons(endpoint.port);
-    if (::inet_pton(AF_INET, endpoint.host.c_str(), &address->sin_addr) != 1)
-      return unreachable(endpoint, "it is not a literal IPv4 address");
-    size = sizeof(sockaddr_in);
-  }
-  Descriptor fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (fd.get() < 0) return unreachable(endpoint, std::strerror(errno));
-  if (storage.ss_family == AF_INET) {
+  const auto address = address_of(endpoint);
+  if (!address) return unreachable(endpoint, address.error().message);
+  Descriptor fd(::socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return unreachable(endpoint, std::strerror(errno));
+  if (address->family() != AF_UNIX) {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0) return fd;
+  if (::connect(fd.get(), address->native(), address->native_size()) == 0) return fd;
   if (errno != EINPROGRESS && errno != EAGAIN) return unreachable(endpoint, std::strerror(errno));
   if (wait_for(fd.get(), POLLOUT, timeout) == Ready::no)
     return unreachable(endpoint, "it did not accept the connection in time");
@@ -200,15 +175,7 @@ Result<Answer> call(const Endpoint& endpoint, const http::RequestHead& head, std
 }
 
 bool port_is_free(std::uint16_t port) {
-  const Descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-         ::listen(fd.get(), 1) == 0;
+  return net::listen_tcp("127.0.0.1", port, 1).has_value();
 }
 
 }  // namespace tidegate::cli

@@ -14,7 +14,7 @@ namespace tidegate::cli {
 
 struct Endpoint {
   std::string socket;  // path of a Unix socket; if empty:
-  std::string host;    // a literal IPv4 address
+  std::string host;    // a literal address
   std::uint16_t port = 0;
   std::string str() const;
   // "http://127.0.0.1:7101"; an empty host if it is not such a URL.

@@ -68,8 +68,8 @@ class Certificates {
 };
 
 net::MalformedAnswer malformed(const Error& error, Rng& rng) {
-  auto made = aws::error_answer(error, aws::Protocol::rest_json, make_uuid(rng),
-                                std::chrono::milliseconds(1000));
+  auto made =
+      aws::error_answer(error, aws::Protocol::rest_json, make_uuid(rng), limits::retry_hint);
   made.head.headers.erase("content-length");
   return {std::move(made.head), std::move(made.body)};
 }
@@ -128,8 +128,7 @@ class RealServer final : public Server {
   Result<void> make_state_folder();
   Result<void> open_stores();
   Result<void> listen();
-  void start_unit(std::size_t index, net::Descriptor api, net::Descriptor peer,
-                  net::Descriptor admin);
+  void start_unit(std::size_t index, Descriptor api, Descriptor peer, Descriptor admin);
   void reload();
 
   gateway::RegionConfig config_;
@@ -189,11 +188,11 @@ Result<void> RealServer::listen() {
   const std::size_t count = config_.workers > 0 ? static_cast<std::size_t>(config_.workers)
                                                 : std::max(1u, std::thread::hardware_concurrency());
   TRY(auto api, net::listen_tcp(config_.api.host, config_.api.port, count));
-  std::vector<net::Descriptor> peer(count);
+  std::vector<Descriptor> peer(count);
   if (config_.peer.port != 0 && !config_.peers.empty()) {  // without peers nobody could come in
     TRY(peer, net::listen_tcp(config_.peer.host, config_.peer.port, count));
   }
-  TRY(net::Descriptor admin, net::listen_unix(config_.admin_socket));
+  TRY(Descriptor admin, net::listen_unix(config_.admin_socket));
   units_.resize(count);
   for (std::size_t i = 0; i < count; ++i)
     threads_.push_back(std::make_unique<net::WorkerThread>(fmt::format("worker-{}", i)));
@@ -205,14 +204,12 @@ Result<void> RealServer::listen() {
     });
   }
   for (std::size_t i = 0; i < count; ++i) {
-    start_unit(i, std::move(api[i]), std::move(peer[i]),
-               i == 0 ? std::move(admin) : net::Descriptor());
+    start_unit(i, std::move(api[i]), std::move(peer[i]), i == 0 ? std::move(admin) : Descriptor());
   }
   return {};
 }
 
-void RealServer::start_unit(std::size_t index, net::Descriptor api, net::Descriptor peer,
-                            net::Descriptor admin) {
+void RealServer::start_unit(std::size_t index, Descriptor api, Descriptor peer, Descriptor admin) {
   threads_[index]->call([&] {
     Unit& unit = *units_[index];
     unit.worker.start();

@@ -216,8 +216,7 @@ Task<void> PeerDoor::refuse(http::Exchange& exchange, Error error, std::string r
     exchange.abort();
     co_return;
   }
-  auto made = aws::error_answer(error, aws::Protocol::rest_json, request_id,
-                                std::chrono::milliseconds(1000));
+  auto made = aws::error_answer(error, aws::Protocol::rest_json, request_id, limits::retry_hint);
   made.head.headers.add(std::string(peer::error_header), std::string(name_of(error.code)));
   if (!error.why.empty()) made.head.headers.add(peer::why_header, error.why);
   if (co_await exchange.begin(std::move(made.head))) co_await exchange.finish(std::move(made.body));

@@ -88,8 +88,7 @@ Error capacity_error() {
 }
 
 Answer Pipeline::error_answer(const Error& error, const Trail& trail) const {
-  auto made =
-      aws::error_answer(error, trail.protocol, trail.request_id, std::chrono::milliseconds(1000));
+  auto made = aws::error_answer(error, trail.protocol, trail.request_id, limits::retry_hint);
   Answer answer{std::move(made.head), std::move(made.body)};
   if (trail.target) {
     if (const auto* entry = region_.models().find(trail.target->model_id)) {

@@ -13,10 +13,6 @@
 
 namespace tidegate::net {
 
-void Descriptor::reset() {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 EpollLoop::EpollLoop()
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !wake_) throw std::system_error(errno, std::generic_category(), "epoll_create");

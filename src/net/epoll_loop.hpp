@@ -8,29 +8,11 @@
 #include <mutex>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "base/loop.hpp"
 #include "net/timer_heap.hpp"
 
 namespace tidegate::net {
-
-// Closes what it owns.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  void reset();
-
- private:
-  int fd_ = -1;
-};
 
 class EpollLoop final : public Loop {
  public:

@@ -24,23 +24,6 @@ std::unexpected<Error> failed(std::string_view what, std::string_view name, int 
             .why = {}});
 }
 
-// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
 // Repeats a call that a signal interrupted.
 template <class Call>
 auto uninterrupted(Call call) {
@@ -57,7 +40,7 @@ Result<Descriptor> open_in(int folder, const std::string& name, int flags) {
   }
   Descriptor file(uninterrupted(
       [&] { return ::openat(folder, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600); }));
-  if (!file.is_open()) return failed("open", name, errno);
+  if (!file) return failed("open", name, errno);
   return file;
 }
 
@@ -100,28 +83,24 @@ class AppendFile final : public audit::Disk::File {
 Result<std::unique_ptr<FileDisk>> FileDisk::open(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return failed("make", folder, errno);
   Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened.is_open()) return failed("open", folder, errno);
+  if (!opened) return failed("open", folder, errno);
   if (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {
     auto error = failed("lock", folder, errno);
     error.error().mend = "Another gateway uses this folder; give each Region its own state_dir.";
     return error;
   }
-  return std::unique_ptr<FileDisk>(new FileDisk(opened.release()));
-}
-
-FileDisk::~FileDisk() {
-  ::close(folder_);
+  return std::unique_ptr<FileDisk>(new FileDisk(std::move(opened)));
 }
 
 Result<std::unique_ptr<audit::Disk::File>> FileDisk::open_append(const std::string& name) {
-  TRY(Descriptor file, open_in(folder_, name, O_WRONLY | O_APPEND | O_CREAT));
-  TRY_VOID(sync_folder(folder_));
+  TRY(Descriptor file, open_in(folder_.get(), name, O_WRONLY | O_APPEND | O_CREAT));
+  TRY_VOID(sync_folder(folder_.get()));
   return std::make_unique<AppendFile>(std::move(file), name);
 }
 
 Result<std::string> FileDisk::read(const std::string& name, std::uint64_t offset,
                                    std::size_t bytes) {
-  TRY(const Descriptor file, open_in(folder_, name, O_RDONLY));
+  TRY(const Descriptor file, open_in(folder_.get(), name, O_RDONLY));
   std::string out(bytes, '\0');
   std::size_t have = 0;
   while (have < bytes) {
@@ -139,7 +118,7 @@ Result<std::string> FileDisk::read(const std::string& name, std::uint64_t offset
 
 Result<std::uint64_t> FileDisk::size(const std::string& name) {
   struct stat status{};
-  if (::fstatat(folder_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (::fstatat(folder_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return failed("stat", name, errno);
   }
   return static_cast<std::uint64_t>(status.st_size);
@@ -147,8 +126,8 @@ Result<std::uint64_t> FileDisk::size(const std::string& name) {
 
 Result<std::vector<std::string>> FileDisk::list() {
   // A descriptor of its own: the place in the list belongs to the descriptor.
-  Descriptor again(::openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!again.is_open()) return failed("open", "folder", errno);
+  Descriptor again(::openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!again) return failed("open", "folder", errno);
   DIR* const entries = ::fdopendir(again.get());
   if (!entries) return failed("list", "folder", errno);
   (void)again.release();
@@ -166,14 +145,14 @@ Result<std::vector<std::string>> FileDisk::list() {
 }
 
 Result<void> FileDisk::remove(const std::string& name) {
-  if (::unlinkat(folder_, name.c_str(), 0) != 0 && errno != ENOENT) {
+  if (::unlinkat(folder_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
     return failed("remove", name, errno);
   }
-  return sync_folder(folder_);
+  return sync_folder(folder_.get());
 }
 
 Result<void> FileDisk::truncate(const std::string& name, std::uint64_t size) {
-  TRY(const Descriptor file, open_in(folder_, name, O_WRONLY));
+  TRY(const Descriptor file, open_in(folder_.get(), name, O_WRONLY));
   if (uninterrupted([&] { return ::ftruncate(file.get(), static_cast<off_t>(size)); }) != 0 ||
       uninterrupted([&] { return ::fdatasync(file.get()); }) != 0) {
     return failed("truncate", name, errno);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "audit/log.hpp"
+#include "base/descriptor.hpp"
 
 namespace tidegate::store {
 
@@ -14,9 +15,6 @@ class FileDisk final : public audit::Disk {
  public:
   // Makes `folder` (0700) if it is not there; its parent must be. Errors: audit_unavailable.
   static Result<std::unique_ptr<FileDisk>> open(const std::string& folder);
-  ~FileDisk() override;
-  FileDisk(const FileDisk&) = delete;
-  FileDisk& operator=(const FileDisk&) = delete;
 
   Result<std::unique_ptr<audit::Disk::File>> open_append(const std::string& name) override;
   Result<std::string> read(const std::string& name, std::uint64_t offset,
@@ -27,8 +25,8 @@ class FileDisk final : public audit::Disk {
   Result<void> truncate(const std::string& name, std::uint64_t size) override;
 
  private:
-  explicit FileDisk(int folder) : folder_(folder) {}
-  int folder_;
+  explicit FileDisk(Descriptor folder) : folder_(std::move(folder)) {}
+  Descriptor folder_;
 };
 
 }  // namespace tidegate::store
