@@ -171,12 +171,17 @@ class Dev {
     return fail(applied.error());
   }
 
+  // It answers, and from its own model server: a Region whose model still loads serves through its
+  // peers, which is not what a newcomer should meet first.
   static bool is_healthy(const DevRegion& region) {
     const http::RequestHead head{
         .method = "GET", .target = "/health", .authority = {}, .headers = {{"host", "localhost"}}};
     const auto answer = call({.socket = {}, .host = "127.0.0.1", .port = region.api_port}, head, "",
                              {.connect = 500ms, .idle = 1s});
-    return answer && answer->head.status == 200;
+    if (!answer || answer->head.status != 200) return false;
+    const auto health = json::parse(answer->body);
+    const json::object* body = health ? health->if_object() : nullptr;
+    return body && body->contains("backends") && body->at("backends") == body->at("backendsReady");
   }
 
   void banner(Duration took) const {

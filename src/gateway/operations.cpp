@@ -14,8 +14,12 @@ Task<bool> Pipeline::serve_operations(http::Exchange& exchange) {
   if (health) {
     const bool can_serve = region_.can_serve();
     answer.status = can_serve ? 200 : 503;
+    const auto& backends = region_.models().backends();
+    const auto ready = std::ranges::count_if(backends, [](const auto& b) { return b->healthy(); });
     body = json::serialize(json::object{{"status", can_serve ? "ok" : "unavailable"},
                                         {"region", region_.config().region.str()},
+                                        {"backends", backends.size()},
+                                        {"backendsReady", ready},
                                         {"draining", region_.draining()},
                                         {"auditWritable", region_.log().health().writable}});
     answer.headers.add("content-type", "application/json");

@@ -22,8 +22,8 @@ def running():
 def regions(running):
     yield running
     for name in REGIONS:
-        eventually(lambda: running.health(name) == 200, 20)
         eventually(lambda: running.control(name, "ok"))
+        eventually(lambda: running.serves_itself(name), 20)
         eventually(lambda: running.control(name)["running"] == 0, 20)
 
 

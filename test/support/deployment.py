@@ -117,7 +117,7 @@ class Deployment:
                 self.environment = json.loads((self.state / "env.json").read_text())
             except (OSError, json.JSONDecodeError):
                 return False
-            return all(self.health(name) == 200 for name in self.environment["regions"])
+            return all(self.serves_itself(name) for name in self.environment["regions"])
         try:
             eventually(ready, READY_SECONDS)
         except AssertionError as error:
@@ -165,6 +165,12 @@ class Deployment:
         except OSError:
             return 0
 
+    def serves_itself(self, region: str) -> bool:
+        """It can serve, and with its own model server: not only through its peers."""
+        with urllib.request.urlopen(f"{self.environment['regions'][region]['url']}/health", timeout=2) as answer:
+            health = json.load(answer)
+        return health["backendsReady"] == health["backends"]
+
     def metrics(self, region: str = MILAN) -> str:
         with urllib.request.urlopen(f"{self.region(region).url}/metrics", timeout=5) as answer:
             return answer.read().decode()
@@ -179,7 +185,7 @@ class Deployment:
     def replaced(self, region: str, gateway: int) -> bool:
         """Another gateway process than `gateway` runs for the Region, and it can serve."""
         try:
-            return self.gateway_pid(region) != gateway and self.health(region) == 200
+            return self.gateway_pid(region) != gateway and self.serves_itself(region)
         except LookupError:
             return False
 
