@@ -1,6 +1,7 @@
 #include "audit/entry.hpp"
 
 #include "audit/crc32c.hpp"
+#include "audit/document.hpp"
 #include "audit/frame.hpp"
 #include "audit/testing.hpp"
 
@@ -12,16 +13,23 @@ using testing::full_record;
 const WallTime noon = std::chrono::sys_days{std::chrono::year{2026} / 6 / 8} +
                       std::chrono::hours(9) + std::chrono::milliseconds(902'123);
 
-json::object parsed(std::string_view text) {
-  auto document = json::parse(text);
-  EXPECT_TRUE(document) << text;
-  return document ? document->as_object() : json::object{};
+std::string line_of(Stage stage, const Record& record) {
+  Buffer line;
+  append_entry(line, stage, record);
+  return std::string(line.view().substr(0, line.size() - 1));
 }
 
-json::object document(const Record& record) {
-  Buffer text;
-  append_document(text, record);
-  return parsed(text.view());
+json::object document_of(std::string_view line) {
+  const auto frame = parse_frame(line);
+  EXPECT_TRUE(frame) << line;
+  auto read = frame ? document(*frame) : json::object{};
+  EXPECT_TRUE(read) << line;
+  return read.value_or(json::object{});
+}
+
+// Of a closed entry, as it is read.
+json::object document_of(const Record& record) {
+  return document_of(line_of(Stage::closed, record));
 }
 
 // A path of member names, joined by dots, to the value's JSON.
@@ -39,7 +47,7 @@ std::string at(const json::object& o, std::string_view path) {
 }
 
 TEST(Entry, HasCloudTrailsShape) {
-  const json::object d = document(full_record(7, noon));
+  const json::object d = document_of(full_record(7, noon));
   const std::pair<const char*, const char*> expected[] = {
       {"eventVersion", R"("1.11")"},
       {"userIdentity.type", R"("IAMUser")"},
@@ -81,7 +89,7 @@ TEST(Entry, HasCloudTrailsShape) {
 }
 
 TEST(Entry, SaysOfARegionWhatIsKnown) {
-  const json::object d = document(full_record(7, noon));
+  const json::object d = document_of(full_record(7, noon));
   const json::array& considered = d.at("tidegate").at("decision").at("considered").as_array();
   ASSERT_EQ(considered.size(), 2u);
   EXPECT_EQ(json::serialize(considered[0]),
@@ -95,23 +103,22 @@ TEST(Entry, AlwaysSaysWhereItRan) {
   Record refused = full_record(1, noon);
   refused.inference_region = "none";
   refused.error_code = "AccessDeniedException";
-  const json::object d = document(refused);
+  const json::object d = document_of(refused);
   EXPECT_EQ(at(d, "additionalEventData"), R"({"inferenceRegion":"none"})");
   EXPECT_EQ(at(d, "errorCode"), R"("AccessDeniedException")");
-  EXPECT_EQ(at(document(Record{}), "additionalEventData.inferenceRegion"), R"("none")");
+  EXPECT_EQ(at(document_of(Record{}), "additionalEventData.inferenceRegion"), R"("none")");
 }
 
 TEST(Entry, AnOpenedOneIsEnoughForTheRecordOfACrash) {
   const Record r = full_record(1, noon);
-  Buffer line;
-  append_entry(line, Stage::opened, r);
+  const std::string line = line_of(Stage::opened, r);
   EXPECT_LT(line.size(), 900u);
-  const auto frame = parse_frame(line.view().substr(0, line.size() - 1));
+  const auto frame = parse_frame(line);
   ASSERT_TRUE(frame);
   EXPECT_EQ(frame->kind, kind::opened);
-  const auto text = unfinished_document(*frame, Unfinished::interrupted);
-  ASSERT_TRUE(text);
-  const json::object closed = parsed(*text), whole = document(r);
+  std::string owed = interrupted_line(*frame);
+  owed.pop_back();
+  const json::object closed = document_of(owed), whole = document_of(r);
   for (const char* same : {"userIdentity",
                            "eventTime",
                            "eventSource",
@@ -140,7 +147,7 @@ TEST(Entry, AnOpenedOneIsEnoughForTheRecordOfACrash) {
   EXPECT_EQ(at(closed, "tidegate.attempts"), "[]");
   EXPECT_EQ(at(closed, "tidegate.usage"), "(absent)");
   EXPECT_EQ(at(closed, "tidegate.durations"), "(absent)");
-  const json::object running = parsed(*unfinished_document(*frame, Unfinished::in_progress));
+  const json::object running = document_of(line);
   EXPECT_EQ(at(running, "tidegate.outcome"), R"("InProgress")");
   EXPECT_EQ(at(running, "errorCode"), "(absent)");
 }
@@ -157,7 +164,7 @@ TEST(Entry, WhatCallersFillIsBoundedAndValid) {
   r.request_metadata = &metadata;
   json::object* deep = &metadata;
   for (int i = 0; i < 60; ++i) deep = &(*deep)["x"].emplace_object();
-  json::object d = document(r);
+  json::object d = document_of(r);
   EXPECT_EQ(d.at("userAgent").as_string().size(), 1'023u);
   EXPECT_EQ(std::string(d.at("tlsDetails").at("clientProvidedHostHeader").as_string()),
             "h?\"\n\x01");
@@ -167,7 +174,7 @@ TEST(Entry, WhatCallersFillIsBoundedAndValid) {
   const json::object parameters{{"filter", std::string(limits::audit_member_bytes_max, 'x')}};
   r.request_parameters = &parameters;
   for (int i = 0; i < 2'000; ++i) metadata[std::to_string(i)] = "0123456789";
-  d = document(r);
+  d = document_of(r);
   EXPECT_TRUE(d.at("requestParameters").as_object().contains("omittedBytes"));
   EXPECT_TRUE(d.at("tidegate").at("requestMetadata").as_object().contains("omittedBytes"));
 }
@@ -182,8 +189,8 @@ TEST(Entry, IdentityTypes) {
   for (const auto& [arn, type, name] : cases) {
     Record r = full_record(1, noon);
     r.principal_arn = arn;
-    EXPECT_EQ(at(document(r), "userIdentity.type"), type) << arn;
-    EXPECT_EQ(at(document(r), "userIdentity.userName"), name) << arn;
+    EXPECT_EQ(at(document_of(r), "userIdentity.type"), type) << arn;
+    EXPECT_EQ(at(document_of(r), "userIdentity.userName"), name) << arn;
   }
 }
 

@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "audit/entry.hpp"
+#include "audit/document.hpp"
 #include "audit/newest_first.hpp"
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
@@ -21,21 +21,24 @@ bool contains(std::string_view text, std::string_view pattern) {
          memmem(text.data(), text.size(), pattern.data(), pattern.size()) != nullptr;
 }
 
-std::string quoted_member(std::string_view name, std::string_view value) {
+std::string quoted(std::string_view text) {
   std::string out;
-  json::append_quoted(out, name);
-  out += ':';
-  json::append_quoted(out, value);
+  json::append_quoted(out, text);
   return out;
 }
+std::string quoted_member(std::string_view name, std::string_view value) {
+  return quoted(name) + ':' + quoted(value);
+}
+std::string inside_quotes(std::string_view text) {
+  const std::string whole = quoted(text);
+  return whole.substr(1, whole.size() - 2);
+}
 
-std::optional<json::object> parse_object(std::string_view text) {
-  auto document = json::parse(text);
-  if (!document || !document->is_object()) {
-    log::error("audit_document_unreadable", {});
-    return std::nullopt;
-  }
-  return std::move(document->get_object());
+std::optional<json::object> readable_document(const Frame& frame) {
+  auto read = document(frame);
+  if (read) return *std::move(read);
+  log::error("audit_document_unreadable", {{"why", read.error().message}});
+  return std::nullopt;
 }
 
 std::string_view text_at(const json::object& o, std::string_view member) {
@@ -47,10 +50,11 @@ std::string_view text_at(const json::object& o, std::string_view outer, std::str
   return inner ? text_at(*inner, member) : std::string_view{};
 }
 
-// LookupAttributes: each key, and where its value stands in a document.
+// LookupAttributes: each key, what a line must contain to be worth reading (empty: nothing
+// special), and where the value stands in a document.
 struct Attribute {
   std::string_view key;
-  std::string_view member;  // that the raw line must have with the value; empty: only the value
+  std::string (*in_line)(std::string_view value);
   bool (*matches)(const json::object& document, std::string_view value);
 };
 
@@ -71,27 +75,29 @@ bool any_resource(const json::object& document, std::string_view member, std::st
 }
 
 constexpr Attribute attributes[] = {
-    {"EventId", "eventID",
+    {"EventId", [](std::string_view v) { return quoted_member("eventId", v); },
      [](const json::object& d, std::string_view v) { return text_at(d, "eventID") == v; }},
-    {"EventName", "eventName",
+    {"EventName", [](std::string_view v) { return quoted_member("eventName", v); },
      [](const json::object& d, std::string_view v) { return text_at(d, "eventName") == v; }},
-    {"EventSource", "eventSource",
+    {"EventSource", [](std::string_view v) { return quoted_member("eventSource", v); },
      [](const json::object& d, std::string_view v) { return text_at(d, "eventSource") == v; }},
-    {"Username", "userName",
+    {"Username", inside_quotes,  // at the end of the principal's ARN
      [](const json::object& d, std::string_view v) {
        return text_at(d, "userIdentity", "userName") == v;
      }},
-    {"AccessKeyId", "accessKeyId",
+    {"AccessKeyId", [](std::string_view v) { return quoted_member("keyId", v); },
      [](const json::object& d, std::string_view v) {
        return text_at(d, "userIdentity", "accessKeyId") == v;
      }},
-    {"ReadOnly", "",
+    {"ReadOnly",
+     [](std::string_view v) { return std::string(v == "true" ? R"("readOnly":true)" : ""); },
      [](const json::object& d, std::string_view v) {
        return json::find_bool(d, "readOnly").value_or(false) == (v == "true");
      }},
-    {"ResourceType", "type",
+    {"ResourceType", [](std::string_view) { return std::string(); },
      [](const json::object& d, std::string_view v) { return any_resource(d, "type", v); }},
-    {"ResourceName", "",
+    {"ResourceName",  // of an ARN, the line has the id at its end
+     [](std::string_view v) { return inside_quotes(v.substr(v.rfind('/') + 1)); },
      [](const json::object& d, std::string_view v) {
        return text_at(d, "requestParameters", "modelId") == v || any_resource(d, "ARN", v);
      }},
@@ -103,22 +109,17 @@ struct Filter {
 
   static Result<Filter> of(const EventQuery& query) {
     Filter filter;
-    filter.account_pattern = quoted_member("recipientAccountId", query.account);
+    filter.account_pattern = quoted_member("account", query.account);
     if (query.attribute_key.empty()) return filter;
     const auto known = std::ranges::find(attributes, query.attribute_key, &Attribute::key);
-    const bool read_only = query.attribute_key == "ReadOnly";
     if (known == std::end(attributes) ||
-        (read_only && query.attribute_value != "true" && query.attribute_value != "false")) {
+        (known->key == "ReadOnly" && query.attribute_value != "true" &&
+         query.attribute_value != "false")) {
       return fail(ErrorCode::invalid_lookup_attributes,
                   "Specify a valid lookup attribute key and value.");
     }
     filter.attribute = known;
-    if (!known->member.empty()) {
-      filter.value_pattern = quoted_member(known->member, query.attribute_value);
-    } else if (!read_only) {
-      json::append_quoted(filter.value_pattern, query.attribute_value);
-      filter.value_pattern = filter.value_pattern.substr(1, filter.value_pattern.size() - 2);
-    }
+    filter.value_pattern = known->in_line(query.attribute_value);
     return filter;
   }
   bool may_match(std::string_view line) const {
@@ -194,7 +195,7 @@ Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segm
     if (filter.may_match(line->text)) {
       const auto frame = recover_frame(line->text);
       if (frame && frame->kind == kind::closed && window.contains(frame->at)) {
-        auto document = parse_object(frame->body);
+        auto document = readable_document(*frame);
         if (document && filter.matches(*document, query)) {
           add_sequence(*document, sequences.of(lines.segment(), *line));
           page.records.push_back(std::move(*document));
@@ -221,13 +222,8 @@ Result<std::optional<json::object>> find_request(Disk& disk,
     if (!contains(line->text, pattern)) continue;
     const auto frame = recover_frame(line->text);
     if (!frame || frame->id != request_id) continue;
-    const bool running = frame->kind == kind::opened;
-    if (!running && frame->kind != kind::closed) continue;
-    std::string whole(frame->body);
-    if (running) {
-      TRY(whole, unfinished_document(*frame, Unfinished::in_progress));
-    }
-    auto document = parse_object(whole);
+    if (frame->kind != kind::opened && frame->kind != kind::closed) continue;
+    auto document = readable_document(*frame);
     if (document) add_sequence(*document, sequences.of(lines.segment(), *line));
     return document;
   }
@@ -247,7 +243,7 @@ Result<std::vector<json::object>> newest_service_events(Disk& disk,
     if (!contains(line->text, R"("t":"service")")) continue;
     const auto frame = recover_frame(line->text);
     if (!frame || frame->kind != kind::service || !window.contains(frame->at)) continue;
-    auto document = parse_object(frame->body);
+    auto document = readable_document(*frame);
     if (!document) continue;
     add_sequence(*document, sequences.of(lines.segment(), *line));
     out.push_back(std::move(*document));

@@ -18,6 +18,7 @@
 
 namespace tidegate::audit {
 
+inline constexpr std::string_view event_version = "1.11";  // CloudTrail's
 inline constexpr int schema_version = 1;
 
 struct Usage {
@@ -46,7 +47,7 @@ struct Considered {
 // The facts of one request, borrowed: a Record lives for the call that writes it, and what it names
 // lives in the request. Everything is known when the closed entry is written; the opened entry has
 // the part above the line, and of it only what the record of a request that a crash cuts short
-// needs.
+// needs. What follows from other members (ARNs of profile and model) is not here.
 struct Record {
   // ids and caller
   std::string_view request_id, event_id;
@@ -62,12 +63,12 @@ struct Record {
   // what was asked
   std::string_view model_ref;                        // as passed: profile id, ARN, model id
   const json::object* request_parameters = nullptr;  // of control operations
-  std::string_view profile_id, profile_arn;          // empty: a bare model id
+  std::string_view profile_id;                       // empty: a bare model id
   std::uint32_t profile_version = 0;
   std::string_view row_hash;
   std::string_view application_profile_arn;
-  std::string_view model_id, model_arn;  // the foundation model of the profile
-  std::vector<std::string_view> row;     // the destinations
+  std::string_view model_id;          // the foundation model of the profile
+  std::vector<std::string_view> row;  // the destinations
   const Sha256* body_hash = nullptr;
   std::int64_t bytes_in = 0;
   const json::object* request_metadata = nullptr;

@@ -93,10 +93,7 @@ Result<std::vector<std::string>> interrupted_lines(Disk& disk, std::span<const s
   }
   std::vector<std::string> out;
   for (const auto& [id, line] : open) {
-    const auto opened = recover_frame(line);
-    const auto document = unfinished_document(*opened, Unfinished::interrupted);
-    if (!document) continue;  // its CRC was right: cannot be
-    out.push_back(frame_line(kind::closed, opened->time(), id, *document));
+    out.push_back(interrupted_line(*recover_frame(line)));
   }
   return out;
 }

@@ -53,13 +53,10 @@ inline Record full_record(int number, WallTime at) {
   r.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   r.model_ref = "eu.amazon.nova-2-lite-v1:0";
   r.profile_id = "eu.amazon.nova-2-lite-v1:0";
-  r.profile_arn =
-      "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.amazon.nova-2-lite-v1:0";
   r.profile_version = 3;
   r.row_hash = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
   r.model_id = "amazon.nova-2-lite-v1:0";
   r.row = {"eu-central-1", "eu-north-1", "eu-south-1", "eu-west-1", "eu-west-3"};
-  r.model_arn = "arn:aws:bedrock:eu-south-1::foundation-model/amazon.nova-2-lite-v1:0";
   r.body_hash = &body_hash;
   r.bytes_in = 512;
   r.request_metadata = &metadata;

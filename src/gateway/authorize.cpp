@@ -18,10 +18,12 @@ Result<void> check_global_grant(const Target& target, const identity::PrincipalR
   const bool deployment = config.global_profiles == GlobalProfiles::on;
   return fail(
       ErrorCode::access_denied,
-      fmt::format("User: {} is not authorized to perform: bedrock:InvokeModel on resource: {} "
-                  "because global "
-                  "inference profiles are off until the operator grants them",
-                  principal.arn, target.profile_arn),
+      fmt::format(
+          "User: {} is not authorized to perform: bedrock:InvokeModel on resource: {} "
+          "because global "
+          "inference profiles are off until the operator grants them",
+          principal.arn,
+          aws::inference_profile_arn(config.region.str(), principal.account, target.profile->id)),
       deployment
           ? fmt::format("Ask the operator for a global_grant for {}, or use a geographic profile.",
                         principal.arn)
@@ -48,8 +50,7 @@ CheckedPtr Pipeline::check(const Target& target, const api::Operation& operation
                               .model_id = target.model_id,
                               .profile = target.profile,
                               .row = target.row,
-                              .application_profile_arn = target.application_profile_arn}),
-        aws::foundation_model_arn(region_.config().region.str(), target.model_id));
+                              .application_profile_arn = target.application_profile_arn}));
   }
   return cached;
 }
@@ -85,7 +86,7 @@ Result<void> Pipeline::authorize_control(Trail& trail, const std::vector<Control
     policy::Decision decision = policy::evaluate(policies, request);
     checks.push_back({std::move(request), std::move(decision)});
   }
-  trail.checked = std::make_shared<const Checked>(std::move(checks), "");
+  trail.checked = std::make_shared<const Checked>(std::move(checks));
   if (!trail.checked->allowed()) {
     return fail(policy::access_denied(principal.arn, trail.checked->denied()));
   }

@@ -40,10 +40,9 @@ void append_counted(Buffer& out, const std::vector<policy::Check>& checks) {
 
 }  // namespace
 
-Checked::Checked(std::vector<policy::Check> checks, std::string model_arn)
+Checked::Checked(std::vector<policy::Check> checks)
     : all_(std::move(checks)),
-      allowed_(std::ranges::all_of(all_, [](const auto& c) { return c.decision.allowed(); })),
-      model_arn_(std::move(model_arn)) {
+      allowed_(std::ranges::all_of(all_, [](const auto& c) { return c.decision.allowed(); })) {
   if (all_.empty()) return;
   Buffer text;
   if (allowed_) {

@@ -12,19 +12,17 @@ namespace tidegate::gateway {
 
 class Checked {
  public:
-  // `model_arn`: of the foundation model at the source; empty for a control operation.
-  Checked(std::vector<policy::Check> checks, std::string model_arn);
+  explicit Checked(std::vector<policy::Check> checks);
   const std::vector<policy::Check>& all() const { return all_; }
   std::vector<policy::Check> denied() const;
   bool allowed() const { return allowed_; }
-  const std::string& model_arn() const { return model_arn_; }
   // A record's policyChecks: what allowed, counted; or, where anything was denied, every check.
   const std::string& text() const { return text_; }
 
  private:
   std::vector<policy::Check> all_;
   bool allowed_;
-  std::string model_arn_, text_;
+  std::string text_;
 };
 using CheckedPtr = std::shared_ptr<const Checked>;
 

@@ -87,10 +87,8 @@ audit::Record Pipeline::make_record(const http::Exchange& exchange, const Trail&
     r.row_hash = trail.target->row->hash();
     if (trail.target->profile) {
       r.profile_id = trail.target->profile->id;
-      r.profile_arn = trail.target->profile_arn;
       r.profile_version = trail.target->profile->version;
     }
-    if (trail.checked) r.model_arn = trail.checked->model_arn();
   }
   return r;
 }

@@ -28,7 +28,7 @@ std::string usable_profiles(const catalog::Catalog& catalog, const catalog::Regi
 }
 
 Result<Target> profile_target(const catalog::Profile& profile, const catalog::RegionId& source,
-                              std::string_view account, const catalog::Catalog& catalog) {
+                              const catalog::Catalog& catalog) {
   const catalog::Row* row = profile.row(source);
   if (!row) {
     const std::string others = usable_profiles(catalog, source, profile.model_id);
@@ -36,11 +36,8 @@ Result<Target> profile_target(const catalog::Profile& profile, const catalog::Re
         "{} has no row for the source {}; {}", profile.id, source.str(),
         others.empty() ? "call an endpoint of one of its sources." : "use " + others + "."));
   }
-  return Target{.profile = &profile,
-                .row = row,
-                .model_id = profile.model_id,
-                .profile_arn = aws::inference_profile_arn(source.str(), account, profile.id),
-                .application_profile_arn = {}};
+  return Target{
+      .profile = &profile, .row = row, .model_id = profile.model_id, .application_profile_arn = {}};
 }
 
 // By itself a model runs in the source Region only, if at all.
@@ -51,7 +48,6 @@ Result<Target> model_target(const std::string& model_id, const catalog::RegionId
     return Target{.profile = nullptr,
                   .row = &in_region->second,
                   .model_id = model_id,
-                  .profile_arn = {},
                   .application_profile_arn = {}};
   }
   const std::string profiles = usable_profiles(*snapshot.catalog, source, model_id);
@@ -71,7 +67,7 @@ Result<Target> application_target(const api::ApplicationProfile& application,
   Result<Target> target = [&]() -> Result<Target> {
     if (application.profile_id.empty()) return model_target(application.model_id, source, snapshot);
     const catalog::Profile* base = snapshot.catalog->profile(application.profile_id);
-    if (base) return profile_target(*base, source, application.account, *snapshot.catalog);
+    if (base) return profile_target(*base, source, *snapshot.catalog);
     return invalid(
         fmt::format("It copies {}, which this Region no longer has.", application.profile_id));
   }();
@@ -101,7 +97,7 @@ Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_v
   if (reference.kind != Kind::foundation_model_arn &&
       reference.kind != Kind::application_profile_arn) {
     if (const catalog::Profile* profile = snapshot.catalog->profile(reference.id)) {
-      return profile_target(*profile, source, account, *snapshot.catalog);
+      return profile_target(*profile, source, *snapshot.catalog);
     }
   }
   const bool names_model =

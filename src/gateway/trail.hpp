@@ -65,7 +65,6 @@ struct Target {
   const catalog::Profile* profile = nullptr;  // nullptr: a bare model id
   const catalog::Row* row = nullptr;
   std::string model_id;
-  std::string profile_arn;
   std::string application_profile_arn;  // empty: named directly
 };
 

@@ -1,0 +1,170 @@
+#include "audit/document.hpp"
+
+#include "audit/json_writer.hpp"
+#include "audit/record.hpp"
+#include "aws/arn.hpp"
+
+namespace tidegate::audit {
+namespace {
+
+std::string_view text_at(const json::object& o, std::string_view member) {
+  return json::find_string(o, member).value_or("");
+}
+
+// The member `name`, where the entry has one.
+void copy(json::object& to, const json::object& entry, std::string_view name,
+          std::string_view as = {}) {
+  if (const json::value* value = entry.if_contains(name)) to[as.empty() ? name : as] = *value;
+}
+void copy(json::object& to, const json::object& entry,
+          std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) copy(to, entry, name);
+}
+void add_if_any(json::object& to, std::string_view name, json::object part) {
+  if (!part.empty()) to[name] = std::move(part);
+}
+
+std::string time_text(WallTime time, Precision precision) {
+  Buffer quoted;
+  append_time(quoted, time, precision);
+  return std::string(quoted.view().substr(1, quoted.size() - 2));
+}
+
+bool has_run(const json::object& entry) {
+  const std::string_view region = text_at(entry, "inferenceRegion");
+  return !region.empty() && region != "none" && region != "unknown";
+}
+
+json::object identity(const json::object& entry) {
+  // "arn:aws:iam::111122223333:user/path/demo": the type is the resource's first word, the name its
+  // last.
+  const std::string_view arn = text_at(entry, "arn");
+  const std::string_view resource = arn.substr(arn.rfind(':') + 1);
+  json::object out;
+  out["type"] = resource == "root"                        ? "Root"
+                : resource.starts_with("assumed-role/")   ? "AssumedRole"
+                : resource.starts_with("federated-user/") ? "FederatedUser"
+                                                          : "IAMUser";
+  copy(out, entry, "userId", "principalId");
+  copy(out, entry, "arn");
+  copy(out, entry, "account", "accountId");
+  copy(out, entry, "keyId", "accessKeyId");
+  if (const auto slash = resource.rfind('/'); slash != std::string_view::npos) {
+    out["userName"] = resource.substr(slash + 1);
+  }
+  return out;
+}
+
+json::object parameters(const json::object& entry) {
+  json::object out;
+  copy(out, entry, entry.contains("model") ? "model" : "profile", "modelId");
+  if (const json::object* more = json::find_object(entry, "parameters")) {
+    for (const auto& member : *more) out[member.key()] = member.value();
+  }
+  return out;
+}
+
+json::array resources(const json::object& entry) {
+  json::array out;
+  const auto add = [&](std::string_view type, std::string arn) {
+    out.push_back(json::object{{"ARN", std::move(arn)}, {"type", type}});
+  };
+  const std::string_view region = text_at(entry, "region"), account = text_at(entry, "account");
+  if (const auto arn = text_at(entry, "applicationProfileArn"); !arn.empty()) {
+    add("AWS::Bedrock::ApplicationInferenceProfile", std::string(arn));
+  }
+  if (const auto profile = text_at(entry, "profile"); !profile.empty()) {
+    add("AWS::Bedrock::InferenceProfile", aws::inference_profile_arn(region, account, profile));
+  }
+  if (const auto model = text_at(entry, "modelId"); !model.empty()) {
+    add("AWS::Bedrock::FoundationModel", aws::foundation_model_arn(region, model));
+  }
+  return out;
+}
+
+json::object additional_data(const json::object& entry) {
+  json::object out;
+  copy(out, entry, "inferenceRegion");
+  if (has_run(entry)) copy(out, entry, {"inputTokens", "outputTokens"});
+  return out;
+}
+
+json::object tls_details(const json::object& entry) {
+  json::object out;
+  copy(out, entry, "tlsVersion");
+  copy(out, entry, "tlsCipher", "cipherSuite");
+  copy(out, entry, "host", "clientProvidedHostHeader");
+  return out;
+}
+
+json::object our_part(const json::object& entry, WallTime arrived) {
+  json::object out{{"schemaVersion", schema_version},
+                   {"arrivedAt", time_text(arrived, Precision::millis)}};
+  json::object profile;
+  copy(profile, entry, "profile", "id");
+  if (!profile.empty()) copy(profile, entry, {"version", "rowHash", "row"});
+  if (profile.empty()) copy(out, entry, "row");
+  add_if_any(out, "profile", std::move(profile));
+  copy(out, entry,
+       {"applicationProfileArn", "modelId", "bodySha256", "bytesIn", "traceId", "requestMetadata",
+        "outcome", "tidegateCode", "httpStatus"});
+  if (has_run(entry)) {
+    copy(out, entry, "modelName");
+    json::object usage;
+    copy(usage, entry,
+         {"inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"});
+    add_if_any(out, "usage", std::move(usage));
+    copy(out, entry, {"stopReason", "bytesOut"});
+  }
+  json::object durations;
+  copy(durations, entry, {"totalMs", "firstByteMs", "queueMs"});
+  add_if_any(out, "durations", std::move(durations));
+  out["attempts"] = json::array{};
+  copy(out, entry, "attempts");
+  json::object decision;
+  copy(decision, entry, "routeReason", "reason");
+  copy(decision, entry, "considered");
+  add_if_any(out, "decision", std::move(decision));
+  copy(out, entry, "policyChecks");
+  return out;
+}
+
+json::object request_document(const Frame& frame, const json::object& entry) {
+  json::object out{{"eventVersion", event_version},
+                   {"userIdentity", identity(entry)},
+                   {"eventTime", time_text(frame.time(), Precision::seconds)}};
+  copy(out, entry, {"eventSource", "eventName"});
+  copy(out, entry, "region", "awsRegion");
+  copy(out, entry, "sourceIp", "sourceIPAddress");
+  copy(out, entry, {"userAgent", "errorCode", "errorMessage"});
+  out["requestParameters"] = parameters(entry);
+  out["responseElements"] = nullptr;
+  out["additionalEventData"] = additional_data(entry);
+  out["requestID"] = frame.id;
+  copy(out, entry, "eventId", "eventID");
+  out["readOnly"] = json::find_bool(entry, "readOnly").value_or(false);
+  if (json::array named = resources(entry); !named.empty()) out["resources"] = std::move(named);
+  out["eventType"] = "AwsApiCall";
+  out["managementEvent"] = true;
+  copy(out, entry, "account", "recipientAccountId");
+  out["eventCategory"] = "Management";
+  add_if_any(out, "tlsDetails", tls_details(entry));
+  out["tidegate"] = our_part(entry, frame.time());
+  return out;
+}
+
+}  // namespace
+
+Result<json::object> document(const Frame& frame) {
+  TRY(json::value parsed, json::parse(frame.body));
+  json::object* entry = parsed.if_object();
+  if (!entry) return fail(ErrorCode::malformed_json, "an entry is an object");
+  if (frame.kind == kind::service) return std::move(*entry);
+  if (frame.kind == kind::opened) {
+    (*entry)["outcome"] = "InProgress";
+    (*entry)["inferenceRegion"] = "unknown";
+  }
+  return request_document(frame, *entry);
+}
+
+}  // namespace tidegate::audit
