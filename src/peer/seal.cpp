@@ -14,24 +14,82 @@ Sha256 mac_of(std::string_view label, std::string_view json, std::string_view li
   return hmac_sha256(link_secret, text);
 }
 
+// A block is seven bytes, or eight octets of seven bits each; the first is the highest of a word.
+constexpr std::size_t block_bytes = 7, block_octets = 8;
+constexpr std::uint64_t marks = 0x8080'8080'8080'8080;
+
+std::uint64_t load(std::string_view bytes) {
+  std::uint64_t word = 0;
+  for (const char c : bytes) word = word << 8 | static_cast<unsigned char>(c);
+  return word;
+}
+
+void append_word(std::string& out, std::uint64_t word, std::size_t bytes) {
+  char text[8];
+  for (std::size_t i = bytes; i-- > 0; word >>= 8) text[i] = static_cast<char>(word & 0xff);
+  out.append(text, bytes);
+}
+
+// 56 bits to eight times 0xxxxxxx, by halves; and back.
+std::uint64_t spread(std::uint64_t x) {
+  x = (x & 0x00ff'ffff'f000'0000) << 4 | (x & 0x0000'0000'0fff'ffff);
+  x = (x & 0x0fff'c000'0fff'c000) << 2 | (x & 0x0000'3fff'0000'3fff);
+  return (x & 0x3f80'3f80'3f80'3f80) << 1 | (x & 0x007f'007f'007f'007f);
+}
+std::uint64_t gather(std::uint64_t x) {
+  x = (x & 0x7f00'7f00'7f00'7f00) >> 1 | (x & 0x007f'007f'007f'007f);
+  x = (x & 0x3fff'0000'3fff'0000) >> 2 | (x & 0x0000'3fff'0000'3fff);
+  return (x & 0x0fff'ffff'0000'0000) >> 4 | (x & 0x0000'0000'0fff'ffff);
+}
+
 }  // namespace
 
-std::string seal(std::string_view label, std::string_view json, std::string_view link_secret) {
-  std::string out = to_base64url(json);
-  out += '.';
-  out += to_base64url(view(mac_of(label, json, link_secret)));
+std::string to_obs_text(std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() * block_octets + block_bytes - 1) / block_bytes);
+  for (; bytes.size() >= block_bytes; bytes.remove_prefix(block_bytes)) {
+    append_word(out, spread(load(bytes.substr(0, block_bytes))) | marks, block_octets);
+  }
+  if (bytes.empty()) return out;
+  const std::uint64_t rest = load(bytes) << 8 * (block_bytes - bytes.size());
+  const std::size_t octets = bytes.size() + 1;
+  append_word(out, (spread(rest) | marks) >> 8 * (block_octets - octets), octets);
   return out;
+}
+
+std::optional<std::string> from_obs_text(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() * block_bytes / block_octets);
+  for (; text.size() >= block_octets; text.remove_prefix(block_octets)) {
+    const std::uint64_t word = load(text.substr(0, block_octets));
+    if ((word & marks) != marks) return std::nullopt;
+    append_word(out, gather(word & ~marks), block_bytes);
+  }
+  if (text.empty()) return out;
+  const std::size_t bytes = text.size() - 1;
+  const std::uint64_t rest = load(text) << 8 * (block_octets - text.size());
+  const std::uint64_t wanted = marks << 8 * (block_octets - text.size());
+  const std::uint64_t word = gather(rest & ~marks);
+  const std::uint64_t unused = word & ((std::uint64_t{1} << 8 * (block_bytes - bytes)) - 1);
+  if (bytes == 0 || (rest & marks) != wanted || unused != 0) return std::nullopt;
+  append_word(out, word >> 8 * (block_bytes - bytes), bytes);
+  return out;
+}
+
+std::string seal(std::string_view label, std::string_view json, std::string_view link_secret) {
+  std::string sealed(json);
+  sealed += view(mac_of(label, json, link_secret));
+  return to_obs_text(sealed);
 }
 
 std::optional<std::string> unseal(std::string_view label, std::string_view wire,
                                   std::string_view link_secret, std::size_t bytes_max) {
   if (wire.size() > bytes_max || link_secret.empty()) return std::nullopt;
-  const auto dot = wire.find('.');
-  if (dot == std::string_view::npos) return std::nullopt;
-  auto json = from_base64url(wire.substr(0, dot));
-  const auto mac = from_base64url(wire.substr(dot + 1));
-  if (!json || !mac) return std::nullopt;
-  if (!constant_time_equal(view(mac_of(label, *json, link_secret)), *mac)) return std::nullopt;
+  auto json = from_obs_text(wire);
+  if (!json || json->size() < sizeof(Sha256)) return std::nullopt;
+  const std::string mac = json->substr(json->size() - sizeof(Sha256));
+  json->resize(json->size() - sizeof(Sha256));
+  if (!constant_time_equal(view(mac_of(label, *json, link_secret)), mac)) return std::nullopt;
   return json;
 }
 

@@ -1,5 +1,6 @@
-// A sealed document: base64url(RFC 8785 JSON) "." base64url(HMAC-SHA-256). The MAC covers a label
-// too, so that one kind of document never passes for another under the same link secret.
+// A sealed document: RFC 8785 JSON, then its HMAC-SHA-256, seven bits to an octet above 0x7f. The
+// MAC covers a label too, so that one kind of document never passes for another under the same link
+// secret.
 #pragma once
 
 #include <optional>
@@ -7,6 +8,13 @@
 #include <string_view>
 
 namespace tidegate::peer {
+
+// Octets above 0x7f are good in a field value (RFC 9110, section 5.5: obs-text), and their Huffman
+// codes are the longest of HPACK's, so that both ends of a link copy them as they stand. In base64,
+// coding and decoding a token a bit at a time cost more than its MAC.
+std::string to_obs_text(std::string_view bytes);
+// nullopt: not what to_obs_text() writes.
+std::optional<std::string> from_obs_text(std::string_view text);
 
 std::string seal(std::string_view label, std::string_view json, std::string_view link_secret);
 

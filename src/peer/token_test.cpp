@@ -80,16 +80,34 @@ TEST(OpenToken, IsWorthNothingOnAnotherLink) {
 TEST(OpenToken, EveryChangedByteIsNoticed) {
   const std::string wire = *signer.sign(good_token(), link_secret);
   for (std::size_t i = 0; i < wire.size(); ++i) {
-    std::string changed = wire;
-    changed[i] = changed[i] == 'A' ? 'B' : 'A';
-    if (changed != wire) EXPECT_FALSE(open_token(changed, link_secret)) << i;
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string changed = wire;
+      changed[i] = static_cast<char>(changed[i] ^ 1 << bit);
+      EXPECT_FALSE(open_token(changed, link_secret)) << i << ' ' << bit;
+    }
+    EXPECT_FALSE(open_token(wire.substr(0, i), link_secret)) << i;
   }
-  for (const std::string& other :
-       {std::string(), std::string("."), wire + ".", wire + "A", "." + wire,
-        wire.substr(0, wire.find('.')), wire.substr(wire.find('.')),
-        std::string(limits::token_bytes_max + 1, 'A')}) {
+  for (const std::string& other : {wire + "A", wire + "\x80", "\x80" + wire, wire + wire,
+                                   std::string(limits::token_bytes_max + 1, '\x80')}) {
     EXPECT_FALSE(open_token(other, link_secret));
   }
+}
+
+TEST(ObsText, IsOneTextForTheSameBytesAndNoOther) {
+  std::string bytes;
+  for (int i = 0; i < 600; ++i) bytes += static_cast<char>(i * 37 + i / 7);
+  for (std::size_t size = 0; size <= 64; ++size) {
+    const std::string_view part = std::string_view(bytes).substr(size, size);
+    std::string text = to_obs_text(part);
+    EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return c < 0; })) << size;
+    EXPECT_EQ(from_obs_text(text), part) << size;
+    for (int changed = 0; changed < 256 && !text.empty(); ++changed) {
+      text.back() = static_cast<char>(changed);
+      if (const auto back = from_obs_text(text)) EXPECT_EQ(to_obs_text(*back), text) << size;
+    }
+  }
+  EXPECT_EQ(from_obs_text(to_obs_text(bytes)), bytes);
+  EXPECT_EQ(from_obs_text("\x80"), std::nullopt);
 }
 
 // A peer that knows the secret may still not say one thing to one reader and another to the next.
