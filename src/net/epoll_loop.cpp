@@ -51,6 +51,7 @@ void EpollLoop::unwatch(int fd) {
 void EpollLoop::run() {
   stopped_ = false;
   while (!stopped_) {
+    clock_.refresh();
     run_posted();
     run_timers();
     run_ready();
@@ -64,6 +65,7 @@ void EpollLoop::wait() {
     timeout_ms = 0;
   } else if (!timers_.empty()) {
     // Rounded up: a timer may be late, never early.
+    clock_.refresh();
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.first() - now());
     timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
   }

@@ -30,6 +30,19 @@ class EpollLoop final : public Loop {
     ~Watcher() = default;
   };
 
+  // What one turn does happens at one moment: the clock is asked once a turn, not two dozen times a
+  // request. Only for the loop's thread.
+  class TurnClock final : public Clock {
+   public:
+    MonoTime mono() const override { return mono_; }
+    WallTime wall() const override { return system_.wall(); }
+    void refresh() { mono_ = system_.mono(); }
+
+   private:
+    SystemClock system_;
+    MonoTime mono_ = system_.mono();
+  };
+
   EpollLoop();
   EpollLoop(const EpollLoop&) = delete;
   EpollLoop& operator=(const EpollLoop&) = delete;
@@ -59,7 +72,7 @@ class EpollLoop final : public Loop {
   void run_timers();
   void run_ready();
 
-  SystemClock clock_;
+  TurnClock clock_;
   Descriptor epoll_, wake_;
   std::deque<std::coroutine_handle<>> ready_;
   TimerHeap timers_;
