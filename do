@@ -35,6 +35,7 @@ Work on it
   lint                format, dependency rules, file sizes, links
   docs                write docs/reference/ from what the program says of itself
   bench               measure against nginx as a plain proxy, print ratios
+  profile             count what runs under the benchmark's requests, in cmake/release.profdata: release builds use it
   ci                  lint and test, as CI does
   clean               remove build/ and .tidegate/
 USAGE
@@ -174,6 +175,18 @@ cmd_bench() {
   "$VENV/bin/python" bench/run.py "$@"
 }
 
+# After changes to the path of a request: a function whose code is not the counted one gets no use of the counts.
+cmd_profile() {
+  install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}" llvm-19
+  prepare_python
+  build_targets profile tidegate
+  local counts=$PWD/build/profile/counts
+  rm -rf "$counts"
+  LLVM_PROFILE_FILE="$counts/%p.profraw" TIDEGATE_BINARY="$PWD/build/profile/src/cli/tidegate" \
+    "$VENV/bin/python" bench/train.py
+  llvm-profdata-19 merge --sparse -o cmake/release.profdata "$counts"/*.profraw
+}
+
 cmd_ci() {
   cmd_lint
   cmd_test "$@"
@@ -188,7 +201,7 @@ main() {
   local command=${1:-help}
   (($#)) && shift
   case $command in
-    run | env | stop | build | test | fmt | lint | docs | bench | ci | clean) "cmd_$command" "$@" ;;
+    run | env | stop | build | test | fmt | lint | docs | bench | profile | ci | clean) "cmd_$command" "$@" ;;
     help | -h | --help) usage ;;
     *) usage >&2; fail "no command '$command'" ;;
   esac

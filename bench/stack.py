@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = ROOT / "build/release/src/cli/tidegate"
+BINARY = pathlib.Path(os.environ.get("TIDEGATE_BINARY", ROOT / "build/release/src/cli/tidegate"))
 WORKERS = 2
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
