@@ -79,25 +79,38 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+// Calls visit(segment of the pattern, segment of the path) for as long as it returns true. True:
+// for all of them, and there are as many in both.
+template <class Visit>
+bool all_segments(std::string_view pattern, std::string_view path, Visit visit) {
+  for (;;) {
+    const auto pattern_end = pattern.find('/'), path_end = path.find('/');
+    if (!visit(pattern.substr(0, pattern_end), path.substr(0, path_end))) return false;
+    const bool last = pattern_end == std::string_view::npos;
+    if (last != (path_end == std::string_view::npos)) return false;
+    if (last) return true;
+    pattern.remove_prefix(pattern_end + 1);
+    path.remove_prefix(path_end + 1);
+  }
+}
+
 // Matches the raw path segment by segment, so that an encoded slash stays inside its segment;
 // decodes once afterwards.
-bool matches(const Operation& operation, std::string_view method,
-             const std::vector<std::string_view>& path, Match& match) {
+bool matches(const Operation& operation, std::string_view method, std::string_view path,
+             Match& match) {
   if (operation.method != method) return false;
-  const auto pattern = split(operation.path, '/');
-  if (pattern.size() != path.size()) return false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const bool variable = pattern[i].starts_with('{');
-    if (variable ? path[i].empty() : pattern[i] != path[i]) return false;
-  }
+  const bool same = all_segments(operation.path, path, [](auto wanted, auto found) {
+    return wanted.starts_with('{') ? !found.empty() : wanted == found;
+  });
+  if (!same) return false;
   match = {&operation, {}};
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (!pattern[i].starts_with('{')) continue;
-    auto decoded = aws::percent_decode(path[i]);
+  return all_segments(operation.path, path, [&](auto wanted, auto found) {
+    if (!wanted.starts_with('{')) return true;
+    auto decoded = aws::percent_decode(found);
     if (!decoded) return false;
-    match.path_parameters.emplace(pattern[i].substr(1, pattern[i].size() - 2), *std::move(decoded));
-  }
-  return true;
+    match.path_parameters.emplace(wanted.substr(1, wanted.size() - 2), *std::move(decoded));
+    return true;
+  });
 }
 
 Error unknown_operation(std::string_view what) {
@@ -283,11 +296,10 @@ Result<HeadMatch> match_head(const http::RequestHead& head) {
     out.signing_name = "sts";
     return out;
   }
-  const auto path = split(head.path(), '/');
   for (const Operation& operation : all_operations()) {
     const aws::Protocol protocol = operation.protocol();
     const bool by_path = protocol != aws::Protocol::json_1_1 && protocol != aws::Protocol::query;
-    if (!by_path || !matches(operation, head.method, path, out.match)) continue;
+    if (!by_path || !matches(operation, head.method, head.path(), out.match)) continue;
     out.protocol = protocol;
     return out;
   }

@@ -196,6 +196,13 @@ std::string to_lower_ascii(std::string_view text) {
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
+    if (std::uint64_t word; text.size() - i >= sizeof word) {  // nearly always all ASCII
+      std::memcpy(&word, text.data() + i, sizeof word);
+      if ((word & 0x8080'8080'8080'8080) == 0) {
+        i += sizeof word;
+        continue;
+      }
+    }
     const auto byte = [&](std::size_t k) { return static_cast<std::uint8_t>(text[k]); };
     const std::uint8_t lead = byte(i);
     if (lead < 0x80) {

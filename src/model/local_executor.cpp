@@ -62,12 +62,6 @@ void learn(BackendState& backend, Health health, std::string_view why) {
              {{"backend", backend.config().name}, {"healthy", healthy}, {"why", why}});
 }
 
-http::Headers with_content_type(std::string_view type, const http::Headers& rest) {
-  http::Headers out{{"content-type", std::string(type)}};
-  for (const http::Header& header : rest) out.add(header.name, header.value);
-  return out;
-}
-
 Error stream_failure(const chat::StreamReader& reader, const Error& error, Phase phase) {
   if (reader.error_event().empty()) return answer_failure(error, phase);
   return status_failure(error.upstream_status ? error.upstream_status : 500, reader.error_event(),
@@ -292,7 +286,8 @@ void LocalExecutor::answer_whole(Run& run, const chat::Outcome& outcome) {
   attempt.answer_tail = std::move(answer.body);
   attempt.bytes_received = static_cast<std::int64_t>(attempt.answer_tail.size());
   http::Headers& headers = attempt.answer_head.headers;
-  headers = with_content_type(run.work.format->content_type(), run.extra_headers);
+  headers = std::move(run.extra_headers);
+  headers.add("content-type", run.work.format->content_type());
   for (const http::Header& header : answer.headers) headers.add(header.name, header.value);
   headers.set("content-length", std::to_string(attempt.answer_tail.size()));
 }
@@ -343,8 +338,8 @@ Task<Result<void>> LocalExecutor::answer_stream(Run& run, http::ClientExchange& 
 Task<Result<void>> LocalExecutor::pass_on(Run& run, std::string bytes) {
   if (!run.exchange.begun()) {
     run.attempt.first_byte = loop_.now();
-    http::Headers headers =
-        with_content_type(run.work.format->stream_content_type(), run.extra_headers);
+    http::Headers headers = std::move(run.extra_headers);
+    headers.add("content-type", run.work.format->stream_content_type());
     for (const http::Header& header : run.work.format->stream_headers()) {
       headers.add(header.name, header.value);
     }

@@ -10,7 +10,7 @@ namespace tidegate::peer {
 namespace {
 
 bool is_plain(char c) {
-  return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+  return (static_cast<unsigned char>(c) >= 0x20) & (c != '"') & (c != '\\');
 }
 
 }  // namespace
@@ -31,6 +31,16 @@ void CanonicalWriter::write(const std::vector<std::string>& texts) {
 void CanonicalReader::read(std::string& text) {
   take('"');
   text.clear();
+  // Nearly always there is nothing special in it: looked at without a branch a character.
+  if (const auto quote = in_.find('"', at_); good_ && quote != std::string_view::npos) {
+    const std::string_view whole = in_.substr(at_, quote - at_);
+    bool plain = true;
+    for (const char c : whole) plain &= is_plain(c);
+    if (plain) {
+      text = whole;
+      at_ = quote;
+    }
+  }
   while (good_ && at_ < in_.size() && in_[at_] != '"') {
     const std::size_t start = at_;
     while (at_ < in_.size() && is_plain(in_[at_])) ++at_;

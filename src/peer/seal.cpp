@@ -1,6 +1,7 @@
 #include "peer/seal.hpp"
 
-#include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "base/bytes.hpp"
 
@@ -18,16 +19,16 @@ Sha256 mac_of(std::string_view label, std::string_view json, std::string_view li
 constexpr std::size_t block_bytes = 7, block_octets = 8;
 constexpr std::uint64_t marks = 0x8080'8080'8080'8080;
 
+// Up to eight bytes as the lowest of a word, and back.
 std::uint64_t load(std::string_view bytes) {
   std::uint64_t word = 0;
-  for (const char c : bytes) word = word << 8 | static_cast<unsigned char>(c);
-  return word;
+  std::memcpy(reinterpret_cast<char*>(&word) + sizeof word - bytes.size(), bytes.data(),
+              bytes.size());
+  return std::byteswap(word);
 }
-
-void append_word(std::string& out, std::uint64_t word, std::size_t bytes) {
-  char text[8];
-  for (std::size_t i = bytes; i-- > 0; word >>= 8) text[i] = static_cast<char>(word & 0xff);
-  out.append(text, bytes);
+void store(char* to, std::uint64_t word, std::size_t bytes) {
+  word = std::byteswap(word);
+  std::memcpy(to, reinterpret_cast<const char*>(&word) + sizeof word - bytes, bytes);
 }
 
 // 56 bits to eight times 0xxxxxxx, by halves; and back.
@@ -45,34 +46,39 @@ std::uint64_t gather(std::uint64_t x) {
 }  // namespace
 
 std::string to_obs_text(std::string_view bytes) {
-  std::string out;
-  out.reserve((bytes.size() * block_octets + block_bytes - 1) / block_bytes);
-  for (; bytes.size() >= block_bytes; bytes.remove_prefix(block_bytes)) {
-    append_word(out, spread(load(bytes.substr(0, block_bytes))) | marks, block_octets);
+  std::string out((bytes.size() * block_octets + block_bytes - 1) / block_bytes, '\0');
+  char* to = out.data();
+  for (; bytes.size() >= block_bytes; bytes.remove_prefix(block_bytes), to += block_octets) {
+    store(to, spread(load(bytes.substr(0, block_bytes))) | marks, block_octets);
   }
   if (bytes.empty()) return out;
   const std::uint64_t rest = load(bytes) << 8 * (block_bytes - bytes.size());
   const std::size_t octets = bytes.size() + 1;
-  append_word(out, (spread(rest) | marks) >> 8 * (block_octets - octets), octets);
+  store(to, (spread(rest) | marks) >> 8 * (block_octets - octets), octets);
   return out;
 }
 
 std::optional<std::string> from_obs_text(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() * block_bytes / block_octets);
-  for (; text.size() >= block_octets; text.remove_prefix(block_octets)) {
+  const std::size_t octets = text.size() % block_octets;  // of an unfinished block
+  if (octets == 1) return std::nullopt;
+  std::string out(text.size() * block_bytes / block_octets, '\0');
+  char* to = out.data();
+  std::uint64_t all = marks;
+  for (; text.size() >= block_octets; text.remove_prefix(block_octets), to += block_bytes) {
     const std::uint64_t word = load(text.substr(0, block_octets));
-    if ((word & marks) != marks) return std::nullopt;
-    append_word(out, gather(word & ~marks), block_bytes);
+    all &= word;
+    store(to, gather(word & ~marks), block_bytes);
   }
-  if (text.empty()) return out;
-  const std::size_t bytes = text.size() - 1;
-  const std::uint64_t rest = load(text) << 8 * (block_octets - text.size());
-  const std::uint64_t wanted = marks << 8 * (block_octets - text.size());
-  const std::uint64_t word = gather(rest & ~marks);
-  const std::uint64_t unused = word & ((std::uint64_t{1} << 8 * (block_bytes - bytes)) - 1);
-  if (bytes == 0 || (rest & marks) != wanted || unused != 0) return std::nullopt;
-  append_word(out, word >> 8 * (block_bytes - bytes), bytes);
+  if (octets != 0) {
+    const std::size_t bytes = octets - 1;
+    const std::uint64_t padded = load(text) << 8 * (block_octets - octets);
+    const std::uint64_t word = gather(padded & ~marks);
+    const std::uint64_t unused = (std::uint64_t{1} << 8 * (block_bytes - bytes)) - 1;
+    if ((word & unused) != 0) return std::nullopt;
+    all &= padded | marks >> 8 * octets;
+    store(to, word >> 8 * (block_bytes - bytes), bytes);
+  }
+  if ((all & marks) != marks) return std::nullopt;
   return out;
 }
 
@@ -94,9 +100,9 @@ std::optional<std::string> unseal(std::string_view label, std::string_view wire,
 }
 
 bool is_hex_digest(std::string_view text) {
-  return text.size() == 64 && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  bool good = text.size() == 64;
+  for (const char c : text) good &= ((c >= '0') & (c <= '9')) | ((c >= 'a') & (c <= 'f'));
+  return good;
 }
 
 }  // namespace tidegate::peer
