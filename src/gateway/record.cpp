@@ -1,6 +1,8 @@
 // Stage 8, record: exactly one record for each request of a known caller, refused ones included,
 // before the last byte leaves. An opened entry is written before a byte leaves for a model, so that
 // nothing that ran can go unrecorded.
+#include <list>
+
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
 #include "gateway/synced.hpp"
@@ -11,10 +13,9 @@ namespace tidegate::gateway {
 namespace {
 
 // Of Regions that the deployment does not run the row says all, of the chosen one the numbers do.
-void add_decision(audit::Record& r, const Trail& trail, std::vector<std::string>& sentences) {
+void add_decision(audit::Record& r, const Trail& trail, std::list<std::string>& sentences) {
   const auto& considered = trail.decision->considered;
   r.route_reason = routing::name_of(trail.decision->reason);
-  sentences.reserve(considered.size());  // what is viewed must not move
   for (const auto& candidate : considered) {
     if (candidate.verdict == routing::Verdict::not_deployed) continue;
     std::string_view sentence;
@@ -141,7 +142,7 @@ Journal::Append Pipeline::close_record(const http::Exchange& exchange, const Tra
   add_attempts(r, trail);
   r.duration_ms = millis(duration);
   r.queue_ms = millis(trail.queued);
-  std::vector<std::string> sentences;
+  std::list<std::string> sentences;  // what is viewed must not move
   if (trail.decision) add_decision(r, trail, sentences);
   if (trail.checked) r.policy_checks = trail.checked->text();
 

@@ -135,9 +135,8 @@ class Passage {
                             .headers = {},
                             .body = request_.body};
     out.headers.add("content-type", "application/json");
-    out.headers.add(std::string(token_header), request_.token);
-    out.headers.add(std::string(request_id_header), request_.request_id);
-    out.headers.add(std::string(operation_header), request_.operation);
+    out.headers.add(token_header, request_.token);
+    out.headers.add(operation_header, request_.operation);
     if (!request_.traceparent.empty()) out.headers.add("traceparent", request_.traceparent);
     return out;
   }

@@ -195,7 +195,6 @@ TEST(Pass, SendsTheBodyUnderItsToken) {
   EXPECT_EQ(sent.method, "POST");
   EXPECT_EQ(sent.target, execute_path);
   EXPECT_EQ(sent.headers.get(token_header), "token");
-  EXPECT_EQ(sent.headers.get(request_id_header), "rid");
   EXPECT_EQ(sent.headers.get(operation_header), "Converse");
   EXPECT_EQ(sent.headers.get("traceparent"), "00-trace");
   EXPECT_EQ(run.channel->sent_body, request_body);

@@ -17,7 +17,6 @@ inline constexpr int protocol_version = 1;
 inline constexpr std::string_view execute_path = "/tidegate/peer/v1/execute";
 inline constexpr std::string_view reports_path = "/tidegate/peer/v1/reports";
 inline constexpr std::string_view token_header = "x-tidegate-token";
-inline constexpr std::string_view request_id_header = "x-tidegate-request-id";
 inline constexpr std::string_view trailer_name = "x-tidegate-trailer";
 inline constexpr std::string_view operation_header = "x-tidegate-operation";
 inline constexpr std::string_view error_header =
