@@ -79,6 +79,7 @@ def command_env(state: pathlib.Path, arguments: argparse.Namespace) -> int:
         "TIDEGATE_GLOBAL_SECRET_ACCESS_KEY": granted["secret_access_key"],
         "TIDEGATE_TLS_URL": region["tls_url"],
         "TIDEGATE_CA": region["ca"],
+        "TIDEGATE_API_KEY": environment["api_key"],
         "TIDEGATE_HOME": str(state),
     }
     print("unset AWS_SESSION_TOKEN AWS_PROFILE AWS_BEARER_TOKEN_BEDROCK")

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "api/operations.hpp"
+#include "aws/sigv4.hpp"
 #include "gateway/background.hpp"
 
 namespace tidegate::admin {
@@ -203,7 +204,7 @@ Result<json::value> AdminApi::route(std::string_view query) const {
                                   .name = "Converse",
                                   .method = {},
                                   .path = {}};
-    const auto checked = worker_.pipeline().check(target, converse, *principal, snapshot);
+    const auto checked = worker_.pipeline().check(target, converse, {principal}, snapshot);
     json::array list;
     for (const auto& check : checked->all()) {
       list.push_back(json::object{{"resource", check.request.resource},
@@ -223,18 +224,29 @@ json::object AdminApi::documents() const {
   for (const auto& [name, document] : snapshot->policies) {
     policies.push_back(json::object{{"name", name}, {"statements", document.statements.size()}});
   }
-  return {{"version", snapshot->version}, {"policies", std::move(policies)}};
+  json::array api_keys;
+  for (const auto& key : snapshot->keys.api_keys()) {
+    json::object one = api_key_to_json(key);
+    one["id"] = key.key_id;
+    one["created"] = aws::iso8601(key.created);
+    api_keys.push_back(std::move(one));
+  }
+  return {{"version", snapshot->version},
+          {"policies", std::move(policies)},
+          {"apiKeys", std::move(api_keys)}};
 }
 
 Task<Result<json::value>> AdminApi::apply(http::Exchange& exchange) {
   CO_TRY(const std::string body, co_await whole_body(exchange));
   CO_TRY(const json::value parsed, json::parse(body));
-  CO_TRY(const gateway::Documents changes, documents_from_json(parsed));
+  CO_TRY(gateway::Documents changes, documents_from_json(parsed));
+  for (auto& key : changes.api_keys) key.created = region_.clock().wall();  // if it is a new one
   CO_TRY(const std::uint64_t version, co_await offload(worker_.loop(), region_.background(),
                                                        [&] { return region_.apply(changes); }));
   // An administrative act: ids only.
   json::array keys;
   for (const auto& key : changes.keys) keys.push_back(json::value(key.key_id));
+  for (const auto& key : changes.api_keys) keys.push_back(json::value(key.key_id));
   json::array principals;
   for (const auto& principal : changes.principals) principals.push_back(json::value(principal.arn));
   json::array policies;
@@ -248,7 +260,7 @@ Task<Result<json::value>> AdminApi::apply(http::Exchange& exchange) {
   co_return json::value(json::object{{"version", version},
                                      {"policies", changes.policies.size()},
                                      {"principals", changes.principals.size()},
-                                     {"keys", changes.keys.size()}});
+                                     {"keys", changes.keys.size() + changes.api_keys.size()}});
 }
 
 }  // namespace tidegate::admin

@@ -4,7 +4,7 @@
 //   GET  /v1/requests/{id}                the stored record of one request: what `explain` shows
 //   GET  /v1/route?profile=P[&principal=ARN]   dry run: the row, where it would go now, and why
 //   GET  /v1/service-events?max=N         GeofenceViolation and other facts that are not requests
-//   GET  /v1/documents                    versions and names, never a secret
+//   GET  /v1/documents                    versions, names and API keys' digests, never a secret
 //   POST /v1/documents                    principals, keys, policies, grants; all or nothing
 #pragma once
 
@@ -35,5 +35,6 @@ class AdminApi final : public http::Handler {
 // Documents as JSON: what POST /v1/documents takes. Errors: configuration.
 Result<gateway::Documents> documents_from_json(const json::value& value);
 json::object documents_to_json(const gateway::Documents& documents);
+json::object api_key_to_json(const identity::ApiKey& key);
 
 }  // namespace tidegate::admin

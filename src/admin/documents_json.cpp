@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "admin/admin_api.hpp"
+#include "aws/sigv4.hpp"
 
 namespace tidegate::admin {
 namespace {
@@ -45,12 +46,39 @@ Result<void> each(const json::object& root, std::string_view name, Read read) {
   return {};
 }
 
+// Its id follows from the digest; when it was made the gateway says.
+Result<identity::ApiKey> api_key(const json::object& o, std::string_view where) {
+  TRY_VOID(only_members(o, {"name", "sha256", "principal", "expires", "active"}, where));
+  identity::ApiKey key;
+  key.name = json::find_string(o, "name").value_or("");
+  TRY(const std::string digest, text_member(o, "sha256", where));
+  const auto bytes = sha256_from_hex(digest);
+  if (!bytes) return wrong(where, "\"sha256\" must be 64 hexadecimal digits");
+  key.digest = *bytes;
+  key.key_id = identity::api_key_id(key.digest);
+  TRY(key.principal_arn, text_member(o, "principal", where));
+  TRY(const std::string expires, text_member(o, "expires", where));
+  const auto time = aws::parse_iso8601(expires);
+  if (!time) return wrong(where, "\"expires\" must be like 2026-11-22T03:20:08Z");
+  key.expires = *time;
+  key.active = json::find_bool(o, "active").value_or(true);
+  return key;
+}
+
 }  // namespace
+
+json::object api_key_to_json(const identity::ApiKey& key) {
+  return {{"name", key.name},
+          {"sha256", to_hex(key.digest)},
+          {"principal", key.principal_arn},
+          {"expires", aws::iso8601(key.expires)},
+          {"active", key.active}};
+}
 
 Result<gateway::Documents> documents_from_json(const json::value& value) {
   const json::object* root = value.if_object();
   if (!root) return wrong("documents", "must be an object");
-  TRY_VOID(only_members(*root, {"policies", "principals", "keys"}, "documents"));
+  TRY_VOID(only_members(*root, {"policies", "principals", "keys", "apiKeys"}, "documents"));
   gateway::Documents out;
   TRY_VOID(
       each(*root, "policies", [&](const json::object& o, std::string_view where) -> Result<void> {
@@ -91,6 +119,11 @@ Result<gateway::Documents> documents_from_json(const json::value& value) {
     out.keys.push_back(std::move(key));
     return {};
   }));
+  TRY_VOID(
+      each(*root, "apiKeys", [&](const json::object& o, std::string_view where) -> Result<void> {
+        TRY(out.api_keys.emplace_back(), api_key(o, where));
+        return {};
+      }));
   return out;
 }
 
@@ -115,9 +148,12 @@ json::object documents_to_json(const gateway::Documents& documents) {
                                 {"principal", key.principal_arn},
                                 {"active", key.active}});
   }
+  json::array api_keys;
+  for (const auto& key : documents.api_keys) api_keys.push_back(api_key_to_json(key));
   return {{"policies", std::move(policies)},
           {"principals", std::move(principals)},
-          {"keys", std::move(keys)}};
+          {"keys", std::move(keys)},
+          {"apiKeys", std::move(api_keys)}};
 }
 
 }  // namespace tidegate::admin

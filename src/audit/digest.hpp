@@ -1,7 +1,6 @@
 // A digest as JSON documents have it: 64 hexadecimal digits.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 
 #include "base/bytes.hpp"
@@ -11,11 +10,7 @@ namespace tidegate::audit {
 
 inline std::optional<Sha256> find_digest(const json::object& o, std::string_view name) {
   const auto text = json::find_string(o, name);
-  const auto bytes = text ? from_hex(*text) : std::nullopt;
-  Sha256 digest;
-  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
-  std::ranges::copy(*bytes, digest.begin());
-  return digest;
+  return text ? sha256_from_hex(*text) : std::nullopt;
 }
 
 }  // namespace tidegate::audit

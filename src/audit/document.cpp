@@ -49,6 +49,7 @@ json::object identity(const json::object& entry) {
   copy(out, entry, "arn");
   copy(out, entry, "account", "accountId");
   copy(out, entry, "keyId", "accessKeyId");
+  copy(out, entry, "credentialId");  // CloudTrail's, of a bearer token
   if (const auto slash = resource.rfind('/'); slash != std::string_view::npos) {
     out["userName"] = resource.substr(slash + 1);
   }
@@ -85,6 +86,7 @@ json::array resources(const json::object& entry) {
 json::object additional_data(const json::object& entry) {
   json::object out;
   copy(out, entry, "inferenceRegion");
+  if (entry.contains("credentialId")) out["callWithBearerToken"] = true;
   if (has_run(entry)) copy(out, entry, {"inputTokens", "outputTokens"});
   return out;
 }

@@ -19,6 +19,7 @@ void append_question(ObjectWriter& o, const Record& r) {
   o.text(R"("arn":)", r.principal_arn);
   o.text_if(R"("userId":)", r.principal_user_id);
   o.text_if(R"("keyId":)", r.access_key_id);
+  o.text_if(R"("credentialId":)", r.credential_id);
   o.foreign_if(R"("sourceIp":)", r.source_ip, audit_text_bytes_max);
   o.foreign_if(R"("userAgent":)", r.user_agent, limits::user_agent_bytes_max);
   if (r.model_ref != r.profile_id) {

@@ -56,7 +56,8 @@ struct Record {
   std::string_view event_name;    // "Converse"
   bool read_only = false;
   std::string_view source_region;  // awsRegion
-  std::string_view account, principal_arn, principal_user_id, access_key_id;
+  std::string_view account, principal_arn, principal_user_id;
+  std::string_view access_key_id, credential_id;  // one of them: signed, or called with an API key
   std::string_view source_ip, user_agent;
   std::string_view tls_version, tls_cipher, host_header;
   std::string_view trace_id;  // of traceparent

@@ -36,6 +36,7 @@ Row door_row(ErrorCode code) {
     case ErrorCode::invalid_signature:
     case ErrorCode::unrecognized_client:
     case ErrorCode::expired_token:
+    case ErrorCode::invalid_api_key:
       return unauthenticated;
     case ErrorCode::invalid_model_identifier:
       return no_such_model;
@@ -94,15 +95,26 @@ void append_or_null(std::string& out, std::string_view before, std::string_view 
 
 }  // namespace
 
-Error unknown_model(Error error, Protocol door, std::string_view model) {
-  if (error.code != ErrorCode::invalid_model_identifier) return error;
-  if (door == Protocol::anthropic) {
-    error.message = "model: ";
-    error.message += model;
-  } else if (door == Protocol::openai) {
-    error.message = "The model `";
-    error.message += model;
-    error.message += "` does not exist or you do not have access to it.";
+Error in_words_of(Protocol door, Error error, std::string_view model) {
+  const bool openai = door == Protocol::openai;
+  if (!openai && door != Protocol::anthropic) return error;
+  switch (error.code) {
+    case ErrorCode::missing_authentication:
+      error.message = openai ? "You didn't provide an API key. You need to provide your API key in "
+                               "an Authorization header using Bearer auth (i.e. Authorization: "
+                               "Bearer YOUR_KEY)."
+                             : "x-api-key header is required";
+      break;
+    case ErrorCode::invalid_api_key:
+      error.message = openai ? "Incorrect API key provided." : "invalid x-api-key";
+      break;
+    case ErrorCode::invalid_model_identifier:
+      error.message = openai ? "The model `" : "model: ";
+      error.message += model;
+      if (openai) error.message += "` does not exist or you do not have access to it.";
+      break;
+    default:
+      break;
   }
   return error;
 }

@@ -23,9 +23,9 @@ DoorError anthropic_error(const Error& error, std::string_view request_id);
 // of OpenAI's bodies does.
 DoorError openai_error(const Error& error);
 
-// An invalid_model_identifier in the words of a door, which name the model; other errors, and AWS's
-// protocols, stay as they are.
-Error unknown_model(Error error, Protocol door, std::string_view model);
+// What clients of a door match on in its own words: no API key or a wrong one, and a `model` that
+// is not there. Other errors, and AWS's protocols, stay as they are.
+Error in_words_of(Protocol door, Error error, std::string_view model);
 
 // The same as server-sent events, after which the stream ends: clients raise them as errors.
 void append_anthropic_error(std::string& out, const Error& error, std::string_view request_id);

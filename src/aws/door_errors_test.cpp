@@ -77,13 +77,20 @@ TEST(DoorErrors, EveryCodeHasAnAnswerAtEveryDoor) {
   }
 }
 
-TEST(DoorErrors, AModelThatIsNotThereIsNamed) {
-  const Error error = error_of(invalid_model_identifier);
-  EXPECT_EQ(unknown_model(error, Protocol::anthropic, "x.y").message, "model: x.y");
-  EXPECT_EQ(unknown_model(error, Protocol::openai, "x.y").message,
+TEST(DoorErrors, WordsThatClientsMatchOn) {
+  const auto words = [](Protocol door, ErrorCode code) {
+    return in_words_of(door, error_of(code), "x.y").message;
+  };
+  EXPECT_EQ(words(Protocol::anthropic, invalid_model_identifier), "model: x.y");
+  EXPECT_EQ(words(Protocol::openai, invalid_model_identifier),
             "The model `x.y` does not exist or you do not have access to it.");
-  EXPECT_EQ(unknown_model(error, Protocol::rest_json, "x.y").message, error.message);
-  EXPECT_EQ(unknown_model(error_of(throttled), Protocol::openai, "x.y").message, error.message);
+  EXPECT_EQ(words(Protocol::anthropic, invalid_api_key), "invalid x-api-key");
+  EXPECT_EQ(words(Protocol::openai, invalid_api_key), "Incorrect API key provided.");
+  EXPECT_EQ(words(Protocol::anthropic, missing_authentication), "x-api-key header is required");
+  EXPECT_TRUE(
+      words(Protocol::openai, missing_authentication).starts_with("You didn't provide an API key"));
+  EXPECT_EQ(words(Protocol::rest_json, invalid_api_key), error_of(throttled).message);
+  EXPECT_EQ(words(Protocol::openai, throttled), error_of(throttled).message);
 }
 
 TEST(DoorErrors, InsideAStream) {

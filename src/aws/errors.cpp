@@ -42,7 +42,7 @@ constexpr ErrorRow table[] = {
 
     {missing_authentication, "TG-2001", 403, "MissingAuthenticationTokenException",
      "MissingAuthenticationToken", in_validation,
-     "Sign the request with an access key (Signature Version 4)."},
+     "Sign the request with an access key (Signature Version 4), or send an API key."},
     {incomplete_signature, "TG-2002", 403, "IncompleteSignatureException", "IncompleteSignature",
      in_validation, "Let an AWS SDK sign the request."},
     {invalid_signature, "TG-2003", 403, "InvalidSignatureException", "SignatureDoesNotMatch",
@@ -51,6 +51,9 @@ constexpr ErrorRow table[] = {
      in_validation, "Use an access key that the operator of this gateway has created."},
     {expired_token, "TG-2005", 403, "ExpiredTokenException", "ExpiredTokenException", in_validation,
      "Get new credentials."},
+    {invalid_api_key, "TG-2007", 403, "AccessDeniedException", "AccessDenied", in_validation,
+     "Use an API key that `tidegate keys create` has made and `tidegate keys list` shows as "
+     "active."},
     {access_denied, "TG-2006", 403, "AccessDeniedException", "AccessDenied", in_validation,
      "Ask the operator of this gateway for a policy that allows it."},
     {invalid_model_identifier, "TG-2101", 400, "ValidationException", "ValidationError",
@@ -162,7 +165,8 @@ std::string json_body(const Error& error, const ErrorRow& row, Protocol protocol
     json::append_quoted(body, row.type);
     body += ',';
   }
-  body += "\"message\":";
+  // What stands in front of AWS's services and checks API keys spells it with a capital.
+  body += row.code == invalid_api_key ? "\"Message\":" : "\"message\":";
   json::append_quoted(body, full_message(error));
   const bool of_model = row.code == model_error || row.code == model_stream_error;
   if (protocol == Protocol::rest_json && of_model && error.upstream_status != 0) {

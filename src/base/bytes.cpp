@@ -168,6 +168,14 @@ std::optional<std::string> from_hex(std::string_view text) {
   return out;
 }
 
+std::optional<Sha256> sha256_from_hex(std::string_view text) {
+  const auto bytes = from_hex(text);
+  Sha256 digest;
+  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return digest;
+}
+
 std::string to_base64(std::string_view bytes) {
   return encode64(bytes, base64_alphabet, Padding::with);
 }

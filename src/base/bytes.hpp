@@ -52,6 +52,7 @@ inline void append_hex(std::string& out, std::string_view bytes) {
   write_hex(bytes, out.data() + out.size() - 2 * bytes.size());
 }
 std::optional<std::string> from_hex(std::string_view text);
+std::optional<Sha256> sha256_from_hex(std::string_view text);  // of exactly 64 digits
 
 // RFC 4648: with padding (section 4), and URL-safe without padding (section 5).
 std::string to_base64(std::string_view bytes);

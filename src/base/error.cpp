@@ -19,6 +19,7 @@ std::string_view name_of(ErrorCode code) {
       "invalid_signature",
       "unrecognized_client",
       "expired_token",
+      "invalid_api_key",
       "access_denied",
       "invalid_model_identifier",
       "on_demand_not_supported",

@@ -28,6 +28,7 @@ enum class ErrorCode : std::uint8_t {
   invalid_signature,       // 403 InvalidSignatureException (mismatch, expired, not yet current)
   unrecognized_client,     // 403 UnrecognizedClientException
   expired_token,           // 403 ExpiredTokenException
+  invalid_api_key,         // 403 AccessDeniedException: unknown, revoked or expired
   access_denied,           // 403 AccessDeniedException
   // what was named
   invalid_model_identifier,  // 400 "The provided model identifier is invalid."

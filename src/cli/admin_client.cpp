@@ -49,7 +49,8 @@ http::RequestHead head_of(std::string method, const std::string& target) {
 }  // namespace
 
 void AdminTarget::add_options(CLI::App& command) {
-  command.add_option("--socket", socket, "A gateway's admin socket");
+  command.add_option("--socket", sockets, "A gateway's admin socket; once for each gateway")
+      ->allow_extra_args(false);
   command.add_option(
       "--home", home,
       "Folder with admin.sock, or with one folder a Region that has it (default: $TIDEGATE_HOME)");
@@ -57,11 +58,12 @@ void AdminTarget::add_options(CLI::App& command) {
 
 Result<std::vector<AdminSocket>> find_admin_sockets(const AdminTarget& target) {
   namespace fs = std::filesystem;
-  if (!target.socket.empty()) return std::vector<AdminSocket>{{target.socket, ""}};
+  std::vector<AdminSocket> sockets;
+  for (const std::string& path : target.sockets) sockets.push_back({path, ""});
+  if (!sockets.empty()) return sockets;
   std::string home = target.home;
   if (const char* from_environment = std::getenv("TIDEGATE_HOME"); home.empty() && from_environment)
     home = from_environment;
-  std::vector<AdminSocket> sockets;
   std::error_code error;
   if (!home.empty()) {
     if (fs::exists(fs::path(home) / "admin.sock", error))

@@ -13,10 +13,11 @@ class App;
 
 namespace tidegate::cli {
 
-// Where the sockets are: --socket PATH, or admin.sock in --home (or $TIDEGATE_HOME) and in each
-// folder of it.
+// Where the sockets are: --socket PATH, as often as there are gateways, or admin.sock in --home (or
+// $TIDEGATE_HOME) and in each folder of it.
 struct AdminTarget {
-  std::string socket, home;
+  std::vector<std::string> sockets;
+  std::string home;
   void add_options(CLI::App& command);
 };
 

@@ -18,6 +18,7 @@ void add_check(CLI::App& app, Outcome& outcome);
 void add_pki(CLI::App& app, Outcome& outcome);
 void add_dev(CLI::App& app, Outcome& outcome);
 void add_apply(CLI::App& app, Outcome& outcome);
+void add_keys(CLI::App& app, Outcome& outcome);
 void add_status(CLI::App& app, Outcome& outcome);
 void add_explain(CLI::App& app, Outcome& outcome);
 void add_route(CLI::App& app, Outcome& outcome);

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "aws/sigv4.hpp"
 #include "base/bytes.hpp"
 #include "base/json.hpp"
 #include "catalog/catalog.hpp"
@@ -11,6 +12,7 @@
 #include "cli/pki.hpp"
 #include "config/did_you_mean.hpp"
 #include "config/region.hpp"
+#include "identity/api_key.hpp"
 
 namespace tidegate::cli {
 namespace {
@@ -87,6 +89,10 @@ policies:
           Effect: Allow
           Action: "cloudtrail:LookupEvents"
           Resource: "*"
+        - Sid: ApiKeys
+          Effect: Allow
+          Action: "bedrock:CallWithBearerToken"
+          Resource: "*"
 principals:
   - arn: arn:aws:iam::111122223333:user/demo
     policies: [use-models-and-read-the-record]
@@ -100,7 +106,24 @@ keys:
   - id: ${file:keys/global.id}
     secret: ${file:keys/global.secret}
     principal: arn:aws:iam::111122223333:user/global
+api_keys:
+  - name: demo
+    principal: arn:aws:iam::111122223333:user/demo
 )";
+
+// The key that is there, or a new one; of it the documents have the digest, and a fresh expiry.
+Result<std::string> keep_api_key(const std::filesystem::path& file, Rng& rng) {
+  if (auto text = config::read_file(file, 1024)) return *std::move(text);
+  std::string text = identity::make_api_key(rng);
+  TRY_VOID(write_file(file, text, private_mode));
+  return text;
+}
+
+std::string documents_of(const DevLayout& layout, WallTime now) {
+  return fmt::format("{}    sha256: {}\n    expires: {}\n", documents_yaml,
+                     to_hex(sha256(layout.api_key)),
+                     aws::iso8601(std::chrono::floor<std::chrono::seconds>(now + renew_before)));
+}
 
 // Leaves a file alone that already says this.
 Result<void> write_if_changed(const std::filesystem::path& file, std::string_view content,
@@ -190,7 +213,8 @@ Result<void> lay_down(const DevOptions& options, DevLayout& layout, Rng& rng, Wa
   TRY(layout.demo, keep_key(options.state / "keys", "demo", rng));
   TRY(layout.granted, keep_key(options.state / "keys", "global", rng));
   TRY_VOID(keep_certificates(options, now));
-  TRY_VOID(write_if_changed(layout.documents, documents_yaml, private_mode));
+  TRY(layout.api_key, keep_api_key(options.state / "keys" / "demo.api-key", rng));
+  TRY_VOID(write_if_changed(layout.documents, documents_of(layout, now), private_mode));
   for (const DevRegion& region : layout.regions) {
     TRY_VOID(make_directory(region.folder));
     TRY_VOID(write_if_changed(region.config(), region_yaml(options, layout, region), private_mode));
@@ -213,6 +237,7 @@ std::string dev_environment(const DevLayout& layout) {
   };
   return json::serialize(json::object{
              {"regions", std::move(regions)},
+             {"api_key", layout.api_key},
              {"keys", json::object{{"demo", key(layout.demo)}, {"global", key(layout.granted)}}}}) +
          "\n";
 }

@@ -36,7 +36,8 @@ struct DevLayout {
   struct Key {
     std::string id, secret;
   };
-  Key demo, granted;  // user/demo, user/global
+  Key demo, granted;    // user/demo, user/global
+  std::string api_key;  // user/demo's
 };
 
 // Where everything is, without touching the disk. Errors: configuration.

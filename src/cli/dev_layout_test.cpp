@@ -70,6 +70,10 @@ TEST_F(DevLayoutTest, DocumentsAreGoodAndGrantOneOfTwo) {
   EXPECT_EQ(documents->keys[0].secret, layout.demo.secret);
   EXPECT_FALSE(documents->principals[0].global_grant);
   EXPECT_TRUE(documents->principals[1].global_grant);
+  ASSERT_EQ(documents->api_keys.size(), 1u);
+  EXPECT_EQ(documents->api_keys[0].digest, sha256(layout.api_key));
+  EXPECT_EQ(documents->api_keys[0].principal_arn, documents->principals[0].arn);
+  EXPECT_GT(documents->api_keys[0].expires, now);
 }
 
 TEST_F(DevLayoutTest, NothingIsMadeTwice) {
@@ -78,6 +82,7 @@ TEST_F(DevLayoutTest, NothingIsMadeTwice) {
   const auto before = pki::read(certificate).value().front().serial;
   const auto second = lay_down_at(now + std::chrono::days(30));
   EXPECT_EQ(first.demo.secret, second.demo.secret);
+  EXPECT_EQ(first.api_key, second.api_key);
   EXPECT_EQ(pki::read(certificate).value().front().serial, before);
   lay_down_at(now + std::chrono::days(61));  // less than a month is left: a new one
   EXPECT_NE(pki::read(certificate).value().front().serial, before);
@@ -89,6 +94,7 @@ TEST_F(DevLayoutTest, EnvironmentNamesEveryRegionAndKey) {
   ASSERT_TRUE(parsed);
   const auto& regions = *json::find_object(parsed->get_object(), "regions");
   EXPECT_EQ(regions.size(), 3u);
+  EXPECT_EQ(json::find_string(parsed->get_object(), "api_key"), layout.api_key);
   const auto& milan = *json::find_object(regions, "eu-south-1");
   EXPECT_EQ(json::find_string(milan, "url"), "http://127.0.0.1:7101");
   EXPECT_EQ(json::find_string(milan, "model_url"), "http://127.0.0.1:7401");

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   add_check(app, outcome);
   add_pki(app, outcome);
   add_apply(app, outcome);
+  add_keys(app, outcome);
   add_status(app, outcome);
   add_route(app, outcome);
   add_explain(app, outcome);

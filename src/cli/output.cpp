@@ -32,6 +32,7 @@ Exit exit_of(const Error& error) {
     case ErrorCode::invalid_signature:
     case ErrorCode::unrecognized_client:
     case ErrorCode::expired_token:
+    case ErrorCode::invalid_api_key:
       return Exit::unidentified;
     case ErrorCode::access_denied:
     case ErrorCode::fence_refused:

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "aws/arn.hpp"
+#include "aws/sigv4.hpp"
 #include "config/policy_text.hpp"
 #include "policy/policy.hpp"
 
@@ -30,10 +31,15 @@ struct KeyEntry {
   identity::AccessKey key;
   YAML::Mark mark, principal_mark;
 };
+struct ApiKeyEntry {
+  identity::ApiKey key;
+  YAML::Mark mark, principal_mark;
+};
 struct File {
   std::vector<Policy> policies;
   std::vector<Principal> principals;
   std::vector<KeyEntry> keys;
+  std::vector<ApiKeyEntry> api_keys;
 };
 
 constexpr auto required = Presence::required;
@@ -66,6 +72,11 @@ std::optional<identity::PrincipalRecord> read_principal_arn(Reader& reader, cons
   return record;
 }
 
+void read_switch(Reader& reader, const YAML::Node& node, std::string_view name, bool& out) {
+  static constexpr std::array<std::string_view, 4> words{"off", "on", "false", "true"};
+  if (const auto index = reader.choice(node, name, words)) out = *index % 2 == 1;
+}
+
 const Key<Policy> policy_keys[] = {
     {"name", "text", required, "", "What principals[].policies refers to.", read_name},
     {"document", "map, or block of JSON", optional, "this or file",
@@ -95,9 +106,7 @@ const Key<Principal> principal_keys[] = {
     {"global_grant", "on | off", optional, "off",
      "on: it may use global. profiles, in Regions whose global_profiles is on.",
      [](Reader& r, const YAML::Node& n, Principal& p) {
-       static constexpr std::array<std::string_view, 4> words{"off", "on", "false", "true"};
-       if (const auto index = r.choice(n, "global_grant", words))
-         p.record.global_grant = *index % 2 == 1;
+       read_switch(r, n, "global_grant", p.record.global_grant);
      }},
 };
 
@@ -135,8 +144,48 @@ const Key<KeyEntry> key_entry_keys[] = {
      }},
     {"active", "on | off", optional, "on", "off: requests that it signs are refused.",
      [](Reader& r, const YAML::Node& n, KeyEntry& k) {
-       static constexpr std::array<std::string_view, 4> words{"off", "on", "false", "true"};
-       if (const auto index = r.choice(n, "active", words)) k.key.active = *index % 2 == 1;
+       read_switch(r, n, "active", k.key.active);
+     }},
+};
+
+const Key<ApiKeyEntry> api_key_keys[] = {
+    {"sha256", "64 hexadecimal digits", required, "",
+     "The SHA-256 of the key's text, which is nowhere else. The key's id follows from it.",
+     [](Reader& r, const YAML::Node& n, ApiKeyEntry& k) {
+       k.mark = n.Mark();
+       const auto text = r.text(n, "sha256");
+       if (!text) return;
+       if (const auto digest = sha256_from_hex(*text)) {
+         k.key.digest = *digest;
+         k.key.key_id = identity::api_key_id(*digest);
+       } else {
+         r.problem(n.Mark(), fmt::format("\"sha256\" has {} characters", text->size()),
+                   "it must be 64 hexadecimal digits", "printf %s KEY | sha256sum");
+       }
+     }},
+    {"principal", "ARN", required, "", "Who calls with it.",
+     [](Reader& r, const YAML::Node& n, ApiKeyEntry& k) {
+       k.principal_mark = n.Mark();
+       if (auto record = read_principal_arn(r, n, "principal")) k.key.principal_arn = record->arn;
+     }},
+    {"expires", "time", required, "", "When it ends to be accepted: 2027-01-31T00:00:00Z.",
+     [](Reader& r, const YAML::Node& n, ApiKeyEntry& k) {
+       const auto text = r.text(n, "expires");
+       if (!text) return;
+       if (const auto time = aws::parse_iso8601(*text)) {
+         k.key.expires = *time;
+       } else {
+         r.problem(n.Mark(), fmt::format("\"expires\" is \"{}\"", *text),
+                   "it must be a time in UTC", "write it like 2027-01-31T00:00:00Z");
+       }
+     }},
+    {"name", "text", optional, "none", "What it is for; shown by `tidegate keys list`.",
+     [](Reader& r, const YAML::Node& n, ApiKeyEntry& k) {
+       if (auto name = r.text(n, "name")) k.key.name = std::move(*name);
+     }},
+    {"active", "on | off", optional, "on", "off: it is revoked.",
+     [](Reader& r, const YAML::Node& n, ApiKeyEntry& k) {
+       read_switch(r, n, "active", k.key.active);
      }},
 };
 
@@ -164,6 +213,14 @@ const Key<File> file_keys[] = {
      },
      [](std::vector<KeyText>& out, const std::string& p) {
        describe_keys(Table<KeyEntry>(key_entry_keys), p + "[].", out);
+     }},
+    {"api_keys", "list of sections", optional, "none",
+     "API keys, for clients that do not sign; one that is there already is replaced.",
+     [](Reader& r, const YAML::Node& n, File& f) {
+       read_list(r, n, "api_keys", Table<ApiKeyEntry>(api_key_keys), {}, f.api_keys);
+     },
+     [](std::vector<KeyText>& out, const std::string& p) {
+       describe_keys(Table<ApiKeyEntry>(api_key_keys), p + "[].", out);
      }},
 };
 
@@ -200,7 +257,8 @@ class Checks {
     Documents out;
     for (Policy& policy : file.policies) add_policy(policy, out);
     for (Principal& principal : file.principals) add_principal(principal, out);
-    for (KeyEntry& key : file.keys) add_key(key, out);
+    for (KeyEntry& key : file.keys) add_key(key, "keys", out.keys);
+    for (ApiKeyEntry& key : file.api_keys) add_key(key, "api_keys", out.api_keys);
     return out;
   }
 
@@ -243,11 +301,12 @@ class Checks {
     out.principals.push_back(std::move(principal.record));
   }
 
-  void add_key(KeyEntry& key, Documents& out) {
+  template <class Entry, class Key>
+  void add_key(Entry& key, std::string_view list, std::vector<Key>& out) {
     if (key.key.key_id.empty() || key.key.principal_arn.empty()) return;
-    once(keys_, key.key.key_id, key.mark, "keys");
+    once(keys_, key.key.key_id, key.mark, list);
     known(principals_, key.key.principal_arn, key.principal_mark, "principal");
-    out.keys.push_back(std::move(key.key));
+    out.push_back(std::move(key.key));
   }
 
   void once(std::set<std::string>& seen, const std::string& name, const YAML::Mark& mark,

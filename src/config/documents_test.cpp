@@ -63,6 +63,21 @@ TEST(Documents, ReadsPoliciesPrincipalsAndKeys) {
   EXPECT_EQ(documents->keys[0].principal_arn, "arn:aws:iam::111122223333:user/demo");
 }
 
+TEST(Documents, ApiKeysAreKeptAsDigests) {
+  const auto documents = parse(std::string(good) + R"(api_keys:
+  - {sha256: 2CF24DBA5FB0A30E26E83B2AC5B9E29E1B161E5C1FA7425E73043362938B9824, name: ci,
+     principal: "arn:aws:iam::111122223333:user/demo", expires: 2027-01-31T00:00:00Z}
+)");
+  ASSERT_TRUE(documents) << documents.error().front().message;
+  ASSERT_EQ(documents->api_keys.size(), 1u);
+  const auto& key = documents->api_keys[0];
+  EXPECT_EQ(key.digest, sha256("hello"));
+  EXPECT_EQ(key.key_id, identity::api_key_id(key.digest));
+  EXPECT_EQ(key.name, "ci");
+  EXPECT_TRUE(key.active);
+  EXPECT_EQ(key.expires, std::chrono::sys_days{std::chrono::year(2027) / 1 / 31});
+}
+
 struct Mistake {
   std::string name, from, to, message;
 };
@@ -113,8 +128,13 @@ TEST(Documents, OddShapesAreProblems) {
                         "principals: [{arn: [a]}]",
                         "principals: [~]",
                         "keys: [{id: {a: b}}]",
-                        "keys: {}"};
-  for (const char* row : rows) EXPECT_FALSE(parse(row)) << row;
+                        "keys: {}",
+                        "api_keys: [{sha256: abc, principal: 'arn:aws:iam::111122223333:user/a', "
+                        "expires: 2027-01-31T00:00:00Z}]",
+                        "api_keys: [{sha256: "
+                        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824, "
+                        "principal: 'arn:aws:iam::111122223333:user/a', expires: tomorrow}]"};
+  for (const char* row : rows) EXPECT_FALSE(parse(row, References::open)) << row;
 }
 
 TEST(Documents, OpenReferencesMayBeInTheStore) {

@@ -33,24 +33,24 @@ Result<void> check_global_grant(const Target& target, const identity::PrincipalR
 }  // namespace
 
 CheckedPtr Pipeline::check(const Target& target, const api::Operation& operation,
-                           const identity::PrincipalRecord& principal,
-                           const std::shared_ptr<const Snapshot>& snapshot) {
-  // A pure function of principal, action, row and application profile within one snapshot, so its
+                           const Caller& caller, const std::shared_ptr<const Snapshot>& snapshot) {
+  // A pure function of caller, action, row and application profile within one snapshot, so its
   // result is remembered. A row belongs to one profile, or to one model of this Region.
   if (permits_of_ != snapshot || permits_.size() >= limits::permit_cache_max) {
     permits_.clear();
     permits_of_ = snapshot;
   }
-  auto& cached = permits_[{&principal, target.row, operation.id, target.application_profile_arn}];
+  auto& cached = permits_[{caller, target.row, operation.id, target.application_profile_arn}];
   if (!cached) {
     cached = std::make_shared<const Checked>(
-        policy::check_invoke(snapshot->policies_of(principal),
+        policy::check_invoke(snapshot->policies_of(*caller.principal),
                              {.action = std::string(operation.iam_action()),
-                              .account = principal.account,
+                              .account = caller.principal->account,
                               .model_id = target.model_id,
                               .profile = target.profile,
                               .row = target.row,
-                              .application_profile_arn = target.application_profile_arn}));
+                              .application_profile_arn = target.application_profile_arn,
+                              .bearer = caller.credential == identity::Credential::api_key}));
   }
   return cached;
 }
@@ -61,13 +61,14 @@ std::size_t Pipeline::PermitHash::operator()(const PermitKey& key) const {
   };
   std::size_t out = std::hash<std::string_view>{}(key.application_profile_arn);
   out = mix(out, static_cast<std::size_t>(key.operation));
-  out = mix(out, reinterpret_cast<std::size_t>(key.principal));
+  out = mix(out, reinterpret_cast<std::size_t>(key.caller.principal));
+  out = mix(out, static_cast<std::size_t>(key.caller.credential));
   return mix(out, reinterpret_cast<std::size_t>(key.row)) >> 16;
 }
 
 Result<Permit> Pipeline::authorize(Trail& trail) {
   const identity::PrincipalRecord& principal = trail.principal->record();
-  trail.checked = check(*trail.target, trail.call->operation(), principal, trail.snapshot);
+  trail.checked = check(*trail.target, trail.call->operation(), trail.caller(), trail.snapshot);
   if (!trail.checked->allowed()) {
     return fail(policy::access_denied(principal.arn, trail.checked->denied()));
   }
@@ -80,6 +81,9 @@ Result<void> Pipeline::authorize_control(Trail& trail, const std::vector<Control
   const identity::PrincipalRecord& principal = trail.principal->record();
   const auto policies = trail.snapshot->policies_of(principal);
   std::vector<policy::Check> checks;
+  if (trail.principal->credential() == identity::Credential::api_key) {
+    checks.push_back(policy::check_bearer(policies, region_.config().region.str()));
+  }
   for (const ControlCheck& one : wanted) {
     policy::Request request{std::string(one.action), one.resource, region_.config().region.str(),
                             std::nullopt};

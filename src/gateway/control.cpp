@@ -150,7 +150,7 @@ Result<Answer> Pipeline::get_availability(Trail& trail, const api::BedrockView& 
                                 .path = {}};
   const bool usable = std::ranges::any_of(names, [&](const std::string& name) {
     const auto target = resolve(name, view.account, *trail.snapshot);
-    return target && check(*target, converse, principal, trail.snapshot)->allowed();
+    return target && check(*target, converse, trail.caller(), trail.snapshot)->allowed();
   });
   TRY(const json::object body,
       api::get_foundation_model_availability(view, named(trail),

@@ -24,6 +24,7 @@ Documents merge(Documents base, const Documents& changes) {
   merge_by(base.principals, changes.principals,
            [](const identity::PrincipalRecord& p) { return p.arn; });
   merge_by(base.keys, changes.keys, [](const identity::AccessKey& k) { return k.key_id; });
+  merge_by(base.api_keys, changes.api_keys, [](const identity::ApiKey& k) { return k.key_id; });
   return base;
 }
 

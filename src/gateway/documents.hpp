@@ -21,16 +21,17 @@ struct Documents {
   std::vector<PolicyText> policies;
   std::vector<identity::PrincipalRecord> principals;
   std::vector<identity::AccessKey> keys;
+  std::vector<identity::ApiKey> api_keys;
 };
 
-// `changes` over `base`, by name, ARN and key id.
+// `changes` over `base`, by name, ARN and key ids.
 Documents merge(Documents base, const Documents& changes);
 
 class DocumentStore {
  public:
   virtual ~DocumentStore() = default;
   virtual Result<Documents> load() = 0;  // errors: store_unavailable
-  // Adds or replaces by name, ARN and key id, in one transaction; returns everything at the new
+  // Adds or replaces by name, ARN and key ids, in one transaction; returns everything at the new
   // version.
   virtual Result<Documents> apply(const Documents& changes) = 0;
 };

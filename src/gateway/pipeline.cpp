@@ -1,6 +1,7 @@
 // The life of one request. Read this file first.
 #include "gateway/pipeline.hpp"
 
+#include "aws/door_errors.hpp"
 #include "gateway/region.hpp"
 #include "gateway/trace.hpp"
 #include "gateway/worker.hpp"
@@ -88,7 +89,9 @@ Error capacity_error() {
 }
 
 Answer Pipeline::error_answer(const Error& error, const Trail& trail) const {
-  auto made = aws::error_answer(error, trail.protocol, trail.request_id, limits::retry_hint);
+  const std::string_view model = trail.call ? trail.call->model_reference : std::string_view{};
+  auto made = aws::error_answer(aws::in_words_of(trail.protocol, error, model), trail.protocol,
+                                trail.request_id, limits::retry_hint);
   Answer answer{std::move(made.head), std::move(made.body)};
   if (trail.target) {
     if (const auto* entry = region_.models().find(trail.target->model_id)) {

@@ -40,9 +40,8 @@ class Pipeline final : public http::Handler {
   // resolve() and authorize() for a dry run: no exchange, no body. Errors as the stages give them.
   Result<Target> resolve(std::string_view model_reference, std::string_view account,
                          const Snapshot& snapshot) const;
-  // `target` and `principal` are the snapshot's.
-  CheckedPtr check(const Target& target, const api::Operation& operation,
-                   const identity::PrincipalRecord& principal,
+  // `target` and the caller's record are the snapshot's.
+  CheckedPtr check(const Target& target, const api::Operation& operation, const Caller& caller,
                    const std::shared_ptr<const Snapshot>& snapshot);
 
  private:
@@ -86,7 +85,7 @@ class Pipeline final : public http::Handler {
   Journal journal_;
   // Decisions of one snapshot, which is held so that its addresses stay names of its objects.
   struct PermitKey {
-    const identity::PrincipalRecord* principal;
+    Caller caller;
     const catalog::Row* row;
     api::OperationId operation;
     std::string application_profile_arn;  // not the snapshot's

@@ -6,6 +6,16 @@
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
+namespace {
+
+// As in AWS, API keys are credentials of Bedrock only.
+identity::ApiKeyHeaders api_key_headers(const api::HeadMatch& head) {
+  using enum identity::ApiKeyHeaders;
+  if (head.signing_name != "bedrock") return none;
+  return head.protocol == aws::Protocol::anthropic ? bearer_or_x_api_key : bearer;
+}
+
+}  // namespace
 
 Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease) {
   std::string body;
@@ -37,7 +47,8 @@ Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
             .body = {},
             .body_hash = {}};
   CO_TRY(call.claim, worker_.authenticator().check_head(exchange.head(), head.signing_name,
-                                                        trail.snapshot->keys, trail.arrived_wall));
+                                                        trail.snapshot->keys, trail.arrived_wall,
+                                                        api_key_headers(head)));
   CO_TRY(call.body, co_await read_body(exchange, *trail.lease));
   call.body_hash = sha256(call.body);
   if (head.operation_is_in_body) {

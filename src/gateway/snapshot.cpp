@@ -34,15 +34,16 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
       }
     }
   }
-  identity::KeyTable keys(documents.keys, documents.principals);
-  for (const auto& key : documents.keys) {
-    if (!keys.principal(key.principal_arn)) {
-      return fail(
-          ErrorCode::configuration,
-          fmt::format("key {} belongs to {}, which does not exist", key.key_id, key.principal_arn),
-          "Apply the principal in the same file, or correct its ARN.");
-    }
-  }
+  identity::KeyTable keys(documents.keys, documents.principals, documents.api_keys);
+  const auto check_owner = [&](const auto& key) -> Result<void> {
+    if (keys.principal(key.principal_arn)) return {};
+    return fail(
+        ErrorCode::configuration,
+        fmt::format("key {} belongs to {}, which does not exist", key.key_id, key.principal_arn),
+        "Apply the principal in the same file, or correct its ARN.");
+  };
+  for (const auto& key : documents.keys) TRY_VOID(check_owner(key));
+  for (const auto& key : documents.api_keys) TRY_VOID(check_owner(key));
   out->keys = std::move(keys);
   for (const auto& model : config.models) {
     out->in_region_rows.emplace(model.model_id,

@@ -19,6 +19,7 @@ namespace tidegate::gateway {
 
 inline const std::string demo_arn = "arn:aws:iam::111122223333:user/demo";
 inline const aws::Credentials demo_key{"AKIADEMO000000000001", "demo-secret"};
+inline const std::string demo_api_key = "tgk_demo";
 
 class MemoryDocuments final : public DocumentStore {
  public:
@@ -149,7 +150,8 @@ class TestDeployment {
   TestDeployment() : TestDeployment(Options{}) {}
   ~TestDeployment();
 
-  // Sends a signed request to one worker of a Region; the reply fills as virtual time runs.
+  // Sends a request to one worker of a Region, signed unless `headers` have credentials; the reply
+  // fills as virtual time runs.
   std::shared_ptr<Reply> send(const std::string& region, std::string method, std::string target,
                               std::string body, std::string service = "bedrock",
                               aws::Credentials key = demo_key, int worker = 0,

@@ -68,6 +68,13 @@ struct Target {
   std::string application_profile_arn;  // empty: named directly
 };
 
+// Whom policies are decided for.
+struct Caller {
+  const identity::PrincipalRecord* principal;
+  identity::Credential credential = identity::Credential::access_key;
+  bool operator==(const Caller&) const = default;
+};
+
 // authorize(): may they, and every check behind it. Only authorize() makes one; admit() takes
 // nothing else.
 class Permit {
@@ -105,6 +112,7 @@ struct Trail {
 
   std::optional<Call> call;
   std::optional<identity::Principal> principal;
+  Caller caller() const { return {&principal->record(), principal->credential()}; }
   std::optional<Target> target;
   std::optional<Permit> permit;
   const chat::Format* format = nullptr;          // how the caller speaks

@@ -14,6 +14,24 @@ std::unexpected<Error> unrecognized(std::string mend = {}) {
               "The security token included in the request is invalid.", std::move(mend));
 }
 
+// A revoked key is as unknown as one that never was.
+Result<const ApiKey*> find_api_key(const Sha256& digest, const KeyTable& keys) {
+  const ApiKey* key = keys.api_key(digest);
+  if (!key || !key->active || !keys.principal(key->principal_arn)) {
+    return fail(ErrorCode::invalid_api_key,
+                "Authentication failed: Please make sure your API Key is valid.");
+  }
+  return key;
+}
+
+Result<void> check_expiry(const ApiKey& key, WallTime now) {
+  if (now < key.expires) return {};
+  return fail(ErrorCode::invalid_api_key, "Bearer Token has expired",
+              fmt::format("API key {} expired at {}: ask the operator of this gateway for a new "
+                          "one.",
+                          key.key_id, aws::iso8601(key.expires)));
+}
+
 std::string spelled(Duration skew) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(skew).count();
   return whole % 60 == 0 ? fmt::format("{} min.", whole / 60) : fmt::format("{} s.", whole);
@@ -58,9 +76,15 @@ Authenticator::Authenticator(std::string region, Duration clock_skew)
 
 Result<ClaimedIdentity> Authenticator::check_head(const http::RequestHead& head,
                                                   std::string_view expected_service,
-                                                  const KeyTable& keys, WallTime now) {
+                                                  const KeyTable& keys, WallTime now,
+                                                  ApiKeyHeaders accepted) {
   TRY_VOID(check_target(head));
-  TRY(auto claim, parse_claim(head));
+  TRY(auto claim, parse_claim(head, accepted));
+  if (claim.api_key) {
+    TRY(const ApiKey* key, find_api_key(*claim.api_key, keys));
+    TRY_VOID(check_expiry(*key, now));
+    return claim;
+  }
   TRY_VOID(check_clock(claim, clock_skew_, now));
   TRY_VOID(check_signed_headers(head, claim));
   if (claim.region != region_) {
@@ -88,6 +112,10 @@ Result<ClaimedIdentity> Authenticator::check_head(const http::RequestHead& head,
 
 Result<Principal> Authenticator::verify(const ClaimedIdentity& claim, const http::RequestHead& head,
                                         const Sha256& body_hash, const KeyTable& keys) {
+  if (claim.api_key) {
+    TRY(const ApiKey* key, find_api_key(*claim.api_key, keys));
+    return Principal(*keys.principal(key->principal_arn), Credential::api_key, key->key_id);
+  }
   if (!claim.payload_hash.empty() && claim.payload_hash != to_hex(body_hash)) {
     return fail(ErrorCode::invalid_signature,
                 "The value of x-amz-content-sha256 is not the SHA-256 of the body.",
@@ -104,7 +132,7 @@ Result<Principal> Authenticator::verify(const ClaimedIdentity& claim, const http
   const bool equal = constant_time_equal({digits.data(), digits.size()}, claim.signature);
   if (!known) return unrecognized();
   if (!equal) return mismatch();
-  return Principal(*principal, *key);
+  return Principal(*principal, Credential::access_key, key->key_id);
 }
 
 Sha256 Authenticator::expected_signature(const ClaimedIdentity& claim,

@@ -1,6 +1,7 @@
 // SigV4 in two steps, because a body is only believed when it has been read whole: check_head()
 // looks at what the headers say (form, scope, clock, known key), so that strangers cannot make us
-// buffer bodies; verify() then checks the signature over the body's hash. Rules:
+// buffer bodies; verify() then checks the signature over the body's hash. An API key is a bearer's
+// whole proof, and known at the head. Rules:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 #pragma once
 
@@ -24,7 +25,12 @@ struct ClaimedIdentity {
   std::string_view signed_headers;                 // "content-type;host;x-amz-date"
   std::string_view signature;
   std::string_view payload_hash;  // x-amz-content-sha256, if it was sent
+  std::optional<Sha256> api_key;  // the digest of what was presented, instead of all of the above
 };
+
+// Where a door reads API keys: nowhere, Authorization: Bearer, or x-api-key as well (Anthropic's).
+// An Authorization header is decided by itself: x-api-key counts where there is none.
+enum class ApiKeyHeaders : std::uint8_t { none, bearer, bearer_or_x_api_key };
 
 // One a worker: it caches derived signing keys, ready for use, and keeps the buffers that it builds
 // the signed texts in. Not thread-safe.
@@ -35,11 +41,12 @@ class Authenticator {
 
   // `expected_service` is the signing name of the called operation: bedrock, cloudtrail or sts.
   // Errors: validation (the target), missing_authentication, incomplete_signature,
-  // invalid_signature (clock, scope, unsigned headers), unrecognized_client.
+  // invalid_signature (clock, scope, unsigned headers), unrecognized_client, invalid_api_key.
   Result<ClaimedIdentity> check_head(const http::RequestHead& head,
                                      std::string_view expected_service, const KeyTable& keys,
-                                     WallTime now);
-  // The principal is a view of `keys`. Errors: invalid_signature, unrecognized_client.
+                                     WallTime now, ApiKeyHeaders accepted = ApiKeyHeaders::none);
+  // The principal is a view of `keys`. Errors: invalid_signature, unrecognized_client,
+  // invalid_api_key.
   Result<Principal> verify(const ClaimedIdentity& claim, const http::RequestHead& head,
                            const Sha256& body_hash, const KeyTable& keys);
 

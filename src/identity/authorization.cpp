@@ -138,6 +138,21 @@ Result<void> split_signed_headers(std::string_view names, ClaimedIdentity& claim
   return {};
 }
 
+// Empty: there is none in a header that is accepted.
+std::string_view presented_api_key(std::optional<std::string_view> authorization,
+                                   std::optional<std::string_view> x_api_key,
+                                   ApiKeyHeaders accepted) {
+  constexpr std::string_view scheme = "bearer ";
+  if (accepted == ApiKeyHeaders::none) return {};
+  if (authorization) {
+    return starts_with_ignoring_case(*authorization, scheme)
+               ? trimmed(authorization->substr(scheme.size()))
+               : std::string_view{};
+  }
+  return accepted == ApiKeyHeaders::bearer_or_x_api_key ? x_api_key.value_or("")
+                                                        : std::string_view{};
+}
+
 }  // namespace
 
 Result<void> check_target(const http::RequestHead& head) {
@@ -159,19 +174,20 @@ Result<void> check_target(const http::RequestHead& head) {
   return {};
 }
 
-Result<ClaimedIdentity> parse_claim(const http::RequestHead& head) {
-  std::optional<std::string_view> authorization, date, content_hash;
-  bool repeated = false, api_key = false;
+Result<ClaimedIdentity> parse_claim(const http::RequestHead& head, ApiKeyHeaders accepted) {
+  std::optional<std::string_view> authorization, date, content_hash, x_api_key;
+  bool repeated = false;
   for (const http::Header& header : head.headers) {
     if (iequals_ascii(header.name, "authorization")) {
-      repeated = authorization.has_value();
+      repeated |= authorization.has_value();
       authorization = trimmed(header.value);
     } else if (iequals_ascii(header.name, "x-amz-date")) {
       date = trimmed(header.value);
     } else if (iequals_ascii(header.name, "x-amz-content-sha256")) {
       content_hash = trimmed(header.value);
     } else if (iequals_ascii(header.name, "x-api-key")) {
-      api_key = true;
+      repeated |= x_api_key.has_value();
+      x_api_key = trimmed(header.value);
     }
   }
   if (has_query_signature(head.query())) {
@@ -179,13 +195,20 @@ Result<ClaimedIdentity> parse_claim(const http::RequestHead& head) {
         "Authentication in the query string is not accepted.",
         "Send the signature in the Authorization header; presigned URLs are not offered.");
   }
-  if (repeated) return incomplete("The request has more than one Authorization header.");
-  if (!authorization || authorization->empty() || !authorization->starts_with("AWS4-")) {
-    const bool bearer = authorization && starts_with_ignoring_case(*authorization, "bearer ");
-    return fail(ErrorCode::missing_authentication, "Missing Authentication Token",
-                bearer || api_key ? "API keys come in a later version of tidegate: unset "
-                                    "AWS_BEARER_TOKEN_BEDROCK and use an access key."
-                                  : "");
+  if (repeated)
+    return incomplete("The request has more than one Authorization or x-api-key header.");
+  if (!authorization || !authorization->starts_with("AWS4-")) {
+    ClaimedIdentity claim;
+    const std::string_view api_key = presented_api_key(authorization, x_api_key, accepted);
+    if (!api_key.empty()) {
+      claim.api_key = sha256(api_key);
+      return claim;
+    }
+    return fail(
+        ErrorCode::missing_authentication, "Missing Authentication Token",
+        accepted == ApiKeyHeaders::none
+            ? "Sign the request with an access key: API keys open Bedrock's operations only."
+            : "");
   }
   if (!authorization->starts_with(algorithm) || authorization->size() == algorithm.size() ||
       (*authorization)[algorithm.size()] != ' ') {

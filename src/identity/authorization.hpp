@@ -12,8 +12,9 @@ namespace tidegate::identity {
 // would see another resource than the one that was signed.
 Result<void> check_target(const http::RequestHead& head);
 
-// Errors: missing_authentication, incomplete_signature.
-Result<ClaimedIdentity> parse_claim(const http::RequestHead& head);
+// Of an API key in a header that is accepted, its digest only. Errors: missing_authentication,
+// incomplete_signature.
+Result<ClaimedIdentity> parse_claim(const http::RequestHead& head, ApiKeyHeaders accepted);
 
 // Host (or :authority) and every x-amz-* header must be signed, and a signed header must not be
 // repeated.

@@ -1,5 +1,5 @@
 // Who is calling. A Principal has no public constructor: identity is earned, by Authenticator
-// (SigV4) only.
+// (a signature, or an API key) only.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "identity/api_key.hpp"
 
 namespace tidegate::identity {
 
@@ -31,10 +32,13 @@ struct PrincipalRecord {
 // Immutable; part of a snapshot.
 class KeyTable {
  public:
-  KeyTable(std::vector<AccessKey> keys, std::vector<PrincipalRecord> principals);
+  KeyTable(std::vector<AccessKey> keys, std::vector<PrincipalRecord> principals,
+           std::vector<ApiKey> api_keys = {});
   KeyTable(KeyTable&&) = default;  // leaves the records where they are
   KeyTable& operator=(KeyTable&&) = default;
   const AccessKey* key(std::string_view key_id) const;
+  const ApiKey* api_key(const Sha256& digest) const;
+  const std::vector<ApiKey>& api_keys() const { return api_keys_; }
   const PrincipalRecord* principal(std::string_view arn) const;
 
  private:
@@ -44,8 +48,11 @@ class KeyTable {
   template <class T>
   using Named = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
   Named<AccessKey> keys_;
+  std::vector<ApiKey> api_keys_;  // by digest
   Named<PrincipalRecord> principals_;
 };
+
+enum class Credential : std::uint8_t { access_key, api_key };
 
 // A view of the KeyTable that it was found in: the snapshot of its request holds that.
 class Principal {
@@ -53,14 +60,17 @@ class Principal {
   const std::string& arn() const { return record_->arn; }
   const std::string& account() const { return record_->account; }
   const std::string& user_id() const { return record_->user_id; }
-  const std::string& key_id() const { return key_->key_id; }
+  Credential credential() const { return credential_; }
+  const std::string& key_id() const { return *key_id_; }  // of the access key, or the API key
   const PrincipalRecord& record() const { return *record_; }
 
  private:
   friend class Authenticator;
-  Principal(const PrincipalRecord& record, const AccessKey& key) : record_(&record), key_(&key) {}
+  Principal(const PrincipalRecord& record, Credential credential, const std::string& key_id)
+      : record_(&record), key_id_(&key_id), credential_(credential) {}
   const PrincipalRecord* record_;
-  const AccessKey* key_;
+  const std::string* key_id_;
+  Credential credential_;
 };
 
 }  // namespace tidegate::identity

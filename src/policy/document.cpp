@@ -34,6 +34,7 @@ constexpr Named operators[] = {
 };
 constexpr std::string_view region_key = "aws:requestedregion";
 constexpr std::string_view profile_key = "bedrock:inferenceprofilearn";
+constexpr std::string_view bearer_key = "bedrock:bearertokentype";
 
 constexpr std::string_view supported_operators =
     "StringEquals, StringNotEquals, StringLike, StringNotLike, ArnEquals, ArnNotEquals, ArnLike, "
@@ -320,14 +321,15 @@ Result<std::vector<Condition>> Reader::conditions(const json::value& v) {
 
 Result<Condition> Reader::condition(Operator op, std::string_view key, const json::value& v) {
   Condition out{.op = op, .key = to_lower_ascii(key), .values = {}};
-  if (out.key != region_key && out.key != profile_key) {
+  if (out.key != region_key && out.key != profile_key && out.key != bearer_key) {
     return refuse(Point::name, {fmt::format("the condition key \"{}\" is not supported", key),
-                                "the keys are aws:RequestedRegion and bedrock:InferenceProfileArn",
+                                "the keys are aws:RequestedRegion, bedrock:InferenceProfileArn and "
+                                "bedrock:BearerTokenType",
                                 "Rewrite the condition with one of these keys."});
   }
-  if (is_arn_operator(op) && out.key == region_key) {
-    return refuse(Point::name, {"an Arn operator is used on aws:RequestedRegion",
-                                "a Region is not an ARN, so it would never match",
+  if (is_arn_operator(op) && out.key != profile_key) {
+    return refuse(Point::name, {fmt::format("an Arn operator is used on {}", key),
+                                "its value is not an ARN, so it would never match",
                                 "Use the String operator of the same name."});
   }
   if (op == Operator::null) {

@@ -19,7 +19,8 @@ bool any_resource(const std::vector<std::string>& patterns, std::string_view res
 
 std::optional<std::string_view> value_of(const Request& request, std::string_view key) {
   if (key == "aws:requestedregion") return request.requested_region;
-  return request.inference_profile_arn;  // the loader lets no third key through
+  if (key == "bedrock:bearertokentype") return request.bearer_token_type;
+  return request.inference_profile_arn;  // the loader lets no fourth key through
 }
 
 bool holds(const Condition& condition, const Request& request) {

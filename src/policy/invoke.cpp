@@ -67,18 +67,26 @@ std::vector<std::vector<const Check*>> by_decision(const std::vector<Check>& den
 
 }  // namespace
 
+Check check_bearer(const std::vector<const PolicyDocument*>& policies, std::string region) {
+  Request request{"bedrock:CallWithBearerToken", "*", std::move(region), std::nullopt,
+                  "LONG_TERM"};  // AWS's word for keys that are made for a user, as all are here
+  Decision decision = evaluate(policies, request);
+  return {std::move(request), std::move(decision)};
+}
+
 std::vector<Check> check_invoke(const std::vector<const PolicyDocument*>& policies,
                                 const InvokeQuestion& question) {
   const std::string& source = question.row->source().str();
   std::optional<std::string> profile_arn;
   std::vector<Check> checks;
-  checks.reserve(3 + question.row->destinations().size());
+  checks.reserve(4 + question.row->destinations().size());
   const auto add = [&](std::string resource, std::string_view region) {
     Request request{question.action, std::move(resource), std::string(region), profile_arn};
     Decision decision = evaluate(policies, request);
     checks.push_back({std::move(request), std::move(decision)});
   };
 
+  if (question.bearer) checks.push_back(check_bearer(policies, source));
   // Of a call through an application profile, that is the profile; the one it copies was checked
   // when it was made.
   if (!question.application_profile_arn.empty()) {

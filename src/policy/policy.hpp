@@ -59,7 +59,8 @@ struct Request {
   std::string action;            // "bedrock:InvokeModel"
   std::string resource;          // an ARN
   std::string requested_region;  // aws:RequestedRegion: a Region or "unspecified"
-  std::optional<std::string> inference_profile_arn;  // absent on a direct call
+  std::optional<std::string> inference_profile_arn;   // absent on a direct call
+  std::optional<std::string> bearer_token_type = {};  // of bedrock:CallWithBearerToken
 };
 
 enum class Outcome : std::uint8_t { allowed, explicit_deny, implicit_deny };
@@ -87,7 +88,12 @@ struct InvokeQuestion {
   const catalog::Profile* profile;  // nullptr: a bare model id
   const catalog::Row* row;          // the candidate Regions
   std::string application_profile_arn = {};  // named instead of the profile or model
+  bool bearer = false;                       // with an API key
 };
+// Whoever calls with an API key must be allowed that as well, before all else. `region` is the
+// caller's. https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-permissions.html
+Check check_bearer(const std::vector<const PolicyDocument*>& policies, std::string region);
+
 std::vector<Check> check_invoke(const std::vector<const PolicyDocument*>& policies,
                                 const InvokeQuestion& question);
 

@@ -45,6 +45,13 @@ constexpr const char* migrations[] = {
       FOREIGN KEY (account, id) REFERENCES application_profiles (account, id) ON DELETE CASCADE)
       STRICT, WITHOUT ROWID;
     )",
+    R"(
+    CREATE TABLE api_keys (
+      key_id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE,
+      principal_arn TEXT NOT NULL REFERENCES principals (arn) DEFERRABLE INITIALLY DEFERRED,
+      created INTEGER NOT NULL, expires INTEGER NOT NULL,
+      active INTEGER NOT NULL CHECK (active IN (0, 1))) STRICT, WITHOUT ROWID;
+    )",
 };
 constexpr std::int64_t schema_version = std::size(migrations);
 

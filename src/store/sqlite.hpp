@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/time.hpp"
 
 namespace tidegate::store {
 
@@ -41,6 +42,14 @@ class Statement {
   sqlite3_stmt* statement_;
   int bind_error_ = 0;
 };
+
+// Times, as columns hold them.
+inline std::int64_t microseconds(WallTime time) {
+  return time.time_since_epoch().count();
+}
+inline WallTime time_of(std::int64_t microseconds) {
+  return WallTime(std::chrono::microseconds(microseconds));
+}
 
 // The first column of the first row; 0 without one.
 Result<std::int64_t> query_number(sqlite3* database, std::string_view sql);

@@ -59,18 +59,61 @@ Result<void> write_keys(sqlite3* database, const std::vector<identity::AccessKey
   return {};
 }
 
+Result<void> write_api_keys(sqlite3* database, const std::vector<identity::ApiKey>& keys) {
+  TRY(Statement upsert,
+      Statement::prepare(database,
+                         "INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_id) "
+                         "DO UPDATE SET name = excluded.name, digest = excluded.digest, "
+                         "principal_arn = excluded.principal_arn, "
+                         "expires = excluded.expires, active = excluded.active"));
+  for (const auto& key : keys) {
+    const std::string digest = to_hex(key.digest);
+    TRY_VOID(upsert.bind(1, key.key_id)
+                 .bind(2, key.name)
+                 .bind(3, digest)
+                 .bind(4, key.principal_arn)
+                 .bind(5, microseconds(key.created))
+                 .bind(6, microseconds(key.expires))
+                 .bind(7, std::int64_t{key.active})
+                 .run());
+  }
+  return {};
+}
+
+Result<std::vector<identity::ApiKey>> read_api_keys(sqlite3* database) {
+  std::vector<identity::ApiKey> out;
+  TRY(Statement keys, Statement::prepare(database, "SELECT * FROM api_keys ORDER BY key_id"));
+  for (;;) {
+    TRY(const bool row, keys.step());
+    if (!row) return out;
+    const auto digest = sha256_from_hex(keys.text(2));
+    if (!digest) {
+      return fail(ErrorCode::store_unavailable,
+                  fmt::format("API key {} of the document store has no digest.", keys.text(0)));
+    }
+    out.push_back({.key_id = keys.text(0),
+                   .name = keys.text(1),
+                   .digest = *digest,
+                   .principal_arn = keys.text(3),
+                   .created = time_of(keys.number(4)),
+                   .expires = time_of(keys.number(5)),
+                   .active = keys.number(6) != 0});
+  }
+}
+
 // Foreign keys are checked at the commit; this says first, in words, which one would fail.
 Result<void> check_references(sqlite3* database) {
   TRY(Statement keys,
       Statement::prepare(database,
-                         "SELECT key_id, principal_arn FROM access_keys WHERE principal_arn NOT IN "
-                         "(SELECT arn FROM principals) LIMIT 1"));
+                         "SELECT key_id, principal_arn FROM (SELECT key_id, principal_arn FROM "
+                         "access_keys UNION ALL SELECT key_id, principal_arn FROM api_keys) WHERE "
+                         "principal_arn NOT IN (SELECT arn FROM principals) LIMIT 1"));
   TRY(const bool stray_key, keys.step());
   if (stray_key) {
-    return fail(ErrorCode::configuration,
-                fmt::format("Access key {} belongs to {}, which is not a principal.", keys.text(0),
-                            keys.text(1)),
-                "Add the principal in the same document, or correct the key's principal.");
+    return fail(
+        ErrorCode::configuration,
+        fmt::format("Key {} belongs to {}, which is not a principal.", keys.text(0), keys.text(1)),
+        "Add the principal in the same document, or correct the key's principal.");
   }
   TRY(Statement policies,
       Statement::prepare(database,
@@ -125,6 +168,7 @@ Result<gateway::Documents> read_all(sqlite3* database) {
                         .principal_arn = keys.text(2),
                         .active = keys.number(3) != 0});
   }
+  TRY(out.api_keys, read_api_keys(database));
   return out;
 }
 
@@ -148,6 +192,7 @@ Result<gateway::Documents> SqliteDocuments::apply(const gateway::Documents& chan
   TRY_VOID(write_policies(database_.get(), changes.policies));
   TRY_VOID(write_principals(database_.get(), changes.principals));
   TRY_VOID(write_keys(database_.get(), changes.keys));
+  TRY_VOID(write_api_keys(database_.get(), changes.api_keys));
   TRY_VOID(check_references(database_.get()));
   TRY_VOID(execute(database_.get(), "UPDATE version SET number = number + 1"));
   TRY(gateway::Documents all, read_all(database_.get()));

@@ -1,5 +1,6 @@
-// Documents in one SQLite file: keys, principals and policies, changed in one transaction each and
-// numbered by a version. The file holds secrets in clear (SigV4 needs them): it is made 0600.
+// Documents in one SQLite file: keys, API keys, principals and policies, changed in one transaction
+// each and numbered by a version. The file holds secrets in clear (SigV4 needs them): it is made
+// 0600.
 #pragma once
 
 #include <memory>

@@ -25,6 +25,13 @@ Documents demo() {
              .secret = "a secret",
              .principal_arn = "arn:aws:iam::111122223333:user/demo",
              .active = true}};
+  d.api_keys = {{.key_id = "ACCADEMO",
+                 .name = "ci",
+                 .digest = sha256("a key"),
+                 .principal_arn = "arn:aws:iam::111122223333:user/demo",
+                 .created = time_of(1),
+                 .expires = time_of(2),
+                 .active = true}};
   return d;
 }
 
@@ -60,6 +67,29 @@ TEST(SqliteDocuments, KeepsWhatWasApplied) {
   ASSERT_EQ(documents->keys.size(), 1u);
   EXPECT_EQ(documents->keys[0].secret, "a secret");
   EXPECT_TRUE(documents->keys[0].active);
+  ASSERT_EQ(documents->api_keys.size(), 1u);
+  EXPECT_EQ(documents->api_keys[0].name, "ci");
+  EXPECT_EQ(documents->api_keys[0].digest, sha256("a key"));
+  EXPECT_EQ(documents->api_keys[0].expires, time_of(2));
+}
+
+TEST(SqliteDocuments, AnApiKeyIsRevokedAndKeepsItsBeginning) {
+  TemporaryFolder folder;
+  const auto store = open(folder / "d");
+  ASSERT_TRUE(store->apply(demo()));
+  Documents change;
+  change.api_keys = demo().api_keys;
+  change.api_keys[0].created = time_of(99);
+  change.api_keys[0].active = false;
+  const auto after = store->apply(change);
+  ASSERT_TRUE(after) << after.error().message;
+  ASSERT_EQ(after->api_keys.size(), 1u);
+  EXPECT_FALSE(after->api_keys[0].active);
+  EXPECT_EQ(after->api_keys[0].created, time_of(1));
+  change.api_keys[0].principal_arn = "arn:aws:iam::111122223333:user/gone";
+  const auto stray = store->apply(change);
+  ASSERT_FALSE(stray);
+  EXPECT_EQ(stray.error().code, ErrorCode::configuration);
 }
 
 TEST(SqliteDocuments, ReplacesByNameArnAndKeyId) {

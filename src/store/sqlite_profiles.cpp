@@ -5,13 +5,6 @@
 namespace tidegate::store {
 namespace {
 
-std::int64_t microseconds(WallTime time) {
-  return time.time_since_epoch().count();
-}
-WallTime time_of(std::int64_t microseconds) {
-  return WallTime(std::chrono::microseconds(microseconds));
-}
-
 Result<void> save_tags(sqlite3* database, const api::ApplicationProfile& profile) {
   TRY(Statement clear,
       Statement::prepare(database,
