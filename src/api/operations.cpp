@@ -51,6 +51,10 @@ const std::vector<Operation>& all_operations() {
          "/openai/v1/embeddings"},
         {OperationId::list_models, Service::bedrock, "ListModels", "GET", "/v1/models"},
         {OperationId::list_models, Service::bedrock, "ListModels", "GET", "/openai/v1/models"},
+        {OperationId::retrieve_model, Service::bedrock, "RetrieveModel", "GET",
+         "/v1/models/{model}"},
+        {OperationId::retrieve_model, Service::bedrock, "RetrieveModel", "GET",
+         "/openai/v1/models/{model}"},
         {OperationId::messages, Service::bedrock_runtime, "Messages", "POST",
          "/anthropic/v1/messages"},
         {OperationId::messages_stream, Service::bedrock_runtime, "MessagesStream", "POST", ""},
@@ -131,6 +135,7 @@ aws::Protocol Operation::protocol() const {
     case OperationId::chat_completions_stream:
     case OperationId::embeddings:
     case OperationId::list_models:
+    case OperationId::retrieve_model:
       return aws::Protocol::openai;
     case OperationId::messages:
     case OperationId::messages_stream:
@@ -195,7 +200,7 @@ std::string_view Operation::iam_action() const {
     case OperationId::messages_count_tokens:
       return "bedrock:CountTokens";
     case OperationId::list_models:
-      return "bedrock:ListFoundationModels";
+    case OperationId::retrieve_model:
     case OperationId::list_inference_profiles:
       return "bedrock:ListInferenceProfiles";
     case OperationId::get_inference_profile:

@@ -25,6 +25,7 @@ enum class OperationId : std::uint8_t {
   chat_completions_stream,
   embeddings,
   list_models,
+  retrieve_model,
   messages,
   messages_stream,
   messages_count_tokens,

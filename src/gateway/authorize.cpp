@@ -76,6 +76,17 @@ Result<Permit> Pipeline::authorize(Trail& trail) {
   return Permit(trail.checked);
 }
 
+// Could the caller converse with it? As authorize() would say.
+bool Pipeline::may_use(const Trail& trail, const Target& target) {
+  static const api::Operation converse{.id = api::OperationId::converse,
+                                       .service = api::Service::bedrock_runtime,
+                                       .name = "Converse",
+                                       .method = {},
+                                       .path = {}};
+  return check_global_grant(target, trail.principal->record(), region_.config()) &&
+         check(target, converse, trail.caller(), trail.snapshot)->allowed();
+}
+
 // Control operations: all that one does must be allowed, each on its resource.
 Result<void> Pipeline::authorize_control(Trail& trail, const std::vector<ControlCheck>& wanted) {
   const identity::PrincipalRecord& principal = trail.principal->record();

@@ -22,11 +22,6 @@ std::unexpected<Error> not_offered(const api::Operation& operation) {
                   : "docs/reference/operations.md lists what is offered.");
 }
 
-// The one variable of the path.
-const std::string& named(const Trail& trail) {
-  return trail.call->match.path_parameters.begin()->second;
-}
-
 // What really runs where a caller reads the name of another model.
 void add_model_name(Answer& answer, const model::ModelMap& models, std::string_view model_id) {
   if (const auto* entry = models.find(model_id)) {
@@ -35,6 +30,10 @@ void add_model_name(Answer& answer, const model::ModelMap& models, std::string_v
 }
 
 }  // namespace
+
+const std::string& named(const Trail& trail) {
+  return trail.call->match.path_parameters.begin()->second;
+}
 
 Answer json_answer(const json::object& body, int status, std::string_view content_type) {
   Answer answer;
@@ -75,6 +74,10 @@ Task<Result<Answer>> Pipeline::answer_control(Trail& trail, const api::Parameter
       CO_TRY(const json::object body, api::list_foundation_models(view, query));
       co_return json_answer(body);
     }
+    case OperationId::list_models:
+      co_return list_models(trail, view);
+    case OperationId::retrieve_model:
+      co_return retrieve_model(trail, view);
     case OperationId::get_inference_profile:
       co_return get_profile(trail, view);
     case OperationId::create_inference_profile:
@@ -133,24 +136,13 @@ Result<Answer> Pipeline::get_model(Trail& trail, const api::BedrockView& view) {
 // The caller may use a model if policy lets it run here by itself or through some profile.
 Result<Answer> Pipeline::get_availability(Trail& trail, const api::BedrockView& view) {
   TRY_VOID(authorize_control(trail, {{trail.call->operation().iam_action(), "*"}}));
-  const identity::PrincipalRecord& principal = trail.principal->record();
   std::vector<std::string> names{named(trail)};
-  const bool global =
-      region_.config().global_profiles == GlobalProfiles::on && principal.global_grant;
   for (const catalog::Profile* profile : view.catalog.profiles_from(view.region)) {
-    if (profile->model_id == named(trail) &&
-        (global || profile->scope == catalog::Scope::geographic)) {
-      names.push_back(profile->id);
-    }
+    if (profile->model_id == named(trail)) names.push_back(profile->id);
   }
-  const api::Operation converse{.id = api::OperationId::converse,
-                                .service = api::Service::bedrock_runtime,
-                                .name = "Converse",
-                                .method = {},
-                                .path = {}};
   const bool usable = std::ranges::any_of(names, [&](const std::string& name) {
     const auto target = resolve(name, view.account, *trail.snapshot);
-    return target && check(*target, converse, trail.caller(), trail.snapshot)->allowed();
+    return target && may_use(trail, *target);
   });
   TRY(const json::object body,
       api::get_foundation_model_availability(view, named(trail),

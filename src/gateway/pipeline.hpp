@@ -22,6 +22,8 @@ struct Answer {
 
 Answer json_answer(const json::object& body, int status = 200,
                    std::string_view content_type = "application/json");
+// The one variable of a control operation's path.
+const std::string& named(const Trail& trail);
 
 // What a control operation must be allowed to do.
 struct ControlCheck {
@@ -62,6 +64,9 @@ class Pipeline final : public http::Handler {
   Task<Result<Answer>> control(http::Exchange& exchange, Trail& trail);  // control.cpp
   Task<Result<Answer>> answer_control(Trail& trail, const api::Parameters& query);
   Result<void> authorize_control(Trail& trail, const std::vector<ControlCheck>& wanted);
+  bool may_use(const Trail& trail, const Target& target);
+  Result<Answer> list_models(Trail& trail, const api::BedrockView& view);  // model_list.cpp
+  Result<Answer> retrieve_model(Trail& trail, const api::BedrockView& view);
   Result<Answer> get_profile(Trail& trail, const api::BedrockView& view);
   Result<Answer> get_model(Trail& trail, const api::BedrockView& view);
   Result<Answer> get_availability(Trail& trail, const api::BedrockView& view);

@@ -136,6 +136,20 @@ def test_a_wrong_key_is_told_in_each_doors_words(regions):
     assert answer["error"]["message"].startswith("invalid x-api-key")
 
 
+def test_models_that_the_caller_may_use_are_listed(regions):
+    bearer_header = {"authorization": f"Bearer {regions.environment['api_key']}"}
+    for prefix in ("/v1", "/openai/v1"):
+        status, answer = send(regions, f"{prefix}/models", None, bearer_header)
+        assert (status, answer["object"]) == (200, "list")
+        ids = {model["id"] for model in answer["data"]}
+        assert {NOVA, "amazon.nova-2-lite-v1:0"} <= ids
+        assert not any(one.startswith(("us.", "global.")) for one in ids), "no row here, or no grant"
+        status, model = send(regions, f"{prefix}/models/{NOVA}", None, bearer_header)
+        assert (status, model["id"], model["object"], model["owned_by"]) == (200, NOVA, "model", "amazon")
+        status, missing = send(regions, f"{prefix}/models/us.amazon.nova-2-lite-v1:0", None, bearer_header)
+        assert (status, missing["error"]["code"]) == (404, "model_not_found")
+
+
 @pytest.mark.parametrize("arguments", [
     ("create", "--principal", "demo"),
     ("create", "--principal", DEMO, "--expires-in", "never"),
