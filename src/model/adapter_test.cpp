@@ -141,7 +141,7 @@ TEST(Anthropic, FailuresAreClassified) {
       {Row{529, R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})",
            ErrorCode::model_not_ready},
        Row{429, R"({"type":"error","error":{"type":"rate_limit_error","message":"slow"}})",
-           ErrorCode::model_not_ready},
+           ErrorCode::throttled},
        Row{400,
            R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}})",
            ErrorCode::validation},
@@ -210,7 +210,7 @@ TEST(Bedrock, Streams) {
   const Asked refused(bedrock(), "anthropic.claude", {.pieces = {throttled}}, "ConverseStream",
                       hello);
   ASSERT_FALSE(refused.attempt.ok());
-  EXPECT_EQ(refused.attempt.error->code, ErrorCode::model_not_ready);
+  EXPECT_EQ(refused.attempt.error->code, ErrorCode::throttled);
   EXPECT_EQ(refused.attempt.error->retry, Retry::other_region);
 }
 

@@ -104,7 +104,13 @@ Error classified(int status, const Said& said, std::string why) {
     }
     if (is_too_long(said)) return refused("Input is too long for requested model.", std::move(why));
   }
-  if (status == 429 || status == 503 || status == 529) {  // 529: Anthropic is overloaded
+  if (status == 429) {
+    return backend_error(ErrorCode::throttled, Retry::other_region,
+                         "Too many requests, please wait before trying again.",
+                         "The model server refuses more: wait as long as Retry-After says.",
+                         std::move(why));
+  }
+  if (status == 503 || status == 529) {  // 529: Anthropic is overloaded
     return backend_error(ErrorCode::model_not_ready, Retry::other_region,
                          "Model is not ready for inference. Wait and try your request again.", {},
                          std::move(why));

@@ -23,7 +23,7 @@ TEST(Failure, OfStatuses) {
           Status{500, "", model_unavailable, Retry::other_region},
           Status{502, "<html>", model_unavailable, Retry::other_region},
           Status{504, "", model_unavailable, Retry::other_region},
-          Status{429, "", model_not_ready, Retry::other_region},
+          Status{429, "", throttled, Retry::other_region},
           Status{503,
                  R"({"error":{"code":503,"message":"Loading model","type":"unavailable_error"}})",
                  model_not_ready, Retry::other_region},
