@@ -1,6 +1,8 @@
 // The content blocks of a Converse message, one reader a kind.
 #pragma once
 
+#include <algorithm>
+
 #include "chat/conversation.hpp"
 #include "chat/converse_member.hpp"
 
@@ -19,6 +21,10 @@ inline bool is_tool_use_id_char(char c) {
 }
 inline constexpr std::size_t tool_use_id_chars_max = 64;
 inline constexpr std::size_t tool_name_chars_max = 64;
+inline bool is_tool_name(std::string_view name) {
+  return !name.empty() && name.size() <= tool_name_chars_max &&
+         std::ranges::all_of(name, is_identifier_char);
+}
 
 // RFC 4648 section 4, looked at and not decoded: what is carried on is the text itself.
 bool is_base64(std::string_view text);

@@ -60,11 +60,6 @@ std::string tool_use_id(std::string_view given, std::string_view answer_id, std:
   return "tooluse_" + to_base64url(view(digest)).substr(0, 22);
 }
 
-bool is_tool_name(std::string_view name) {
-  return !name.empty() && name.size() <= tool_name_chars_max &&
-         std::ranges::all_of(name, is_identifier_char);
-}
-
 // {"error":{"code":500,"message":..}}; vLLM's older form has the members at the top.
 const json::object* error_in(const json::object& answer) {
   if (const auto* error = json::find_object(answer, "error")) return error;
@@ -132,7 +127,9 @@ Result<Completion> parse_openai_answer(std::string_view body, std::span<const st
   out.stop_reason =
       stop_reason_of(*choice, json::find_string(*choice, "finish_reason").value_or(""),
                      out.blocks.size() > before_tools);
-  if (malformed) out.stop_reason = StopReason::malformed_tool_use;
+  // A call that the limit cut off is explained by that.
+  if (malformed && out.stop_reason != StopReason::max_tokens)
+    out.stop_reason = StopReason::malformed_tool_use;
   if (out.stop_reason == StopReason::stop_sequence) {
     out.stop_sequence = json::find_string(*choice, "stop_reason").value_or("");
   }

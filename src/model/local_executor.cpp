@@ -4,6 +4,7 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "chat/tool_inputs.hpp"
 #include "model/executor.hpp"
 #include "model/failure.hpp"
 #include "model/load.hpp"
@@ -299,6 +300,7 @@ Task<Result<void>> LocalExecutor::answer_stream(Run& run, http::ClientExchange& 
   const auto writer = run.request.stream();
   std::vector<chat::Delta> deltas;
   chat::Stop stop{chat::StopReason::end_turn};
+  chat::ToolInputs tool_inputs;
   const auto phase = [&] {
     return run.exchange.begun() ? Phase::streaming : Phase::before_first_byte;
   };
@@ -319,13 +321,15 @@ Task<Result<void>> LocalExecutor::answer_stream(Run& run, http::ClientExchange& 
         continue;
       }
       if (const auto* usage = std::get_if<chat::Usage>(&delta)) attempt.usage = *usage;
+      tool_inputs.see(delta);
       writer->write(out, delta);
     }
     if (!out.empty()) CO_TRY_VOID(co_await pass_on(run, std::move(out)));
     if (!taken) co_return fail(stream_failure(*reader, taken.error(), phase()));
   }
   if (!run.exchange.begun()) CO_TRY_VOID(co_await pass_on(run, {}));
-  stop.reason = chat::refine(stop.reason, attempt.usage, conversation.sampling.max_tokens);
+  stop.reason = tool_inputs.reason(
+      chat::refine(stop.reason, attempt.usage, conversation.sampling.max_tokens));
   attempt.stop_reason = name_of(stop.reason);
   writer->write(attempt.answer_tail, std::move(stop));
   writer->finish(attempt.answer_tail, {.latency = loop_.now() - attempt.started,
