@@ -151,6 +151,8 @@ void sign(http::RequestHead& head, std::string_view body, const Credentials& cre
   const std::string date = moment.substr(0, 8);
   head.headers.erase("authorization");
   head.headers.set("x-amz-date", moment);
+  if (!credentials.session_token.empty())
+    head.headers.set("x-amz-security-token", credentials.session_token);
 
   std::vector<std::string> names{"host"};
   for (const http::Header& header : head.headers) {

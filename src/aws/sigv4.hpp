@@ -37,8 +37,10 @@ Sha256 signing_key(std::string_view secret, std::string_view date, std::string_v
 
 struct Credentials {
   std::string key_id, secret;
+  std::string session_token{};  // of temporary ones
 };
-// Adds x-amz-date and authorization. Signs host, content-type (if there) and every x-amz-* header.
+// Adds x-amz-date, authorization and, of temporary credentials, x-amz-security-token. Signs host,
+// content-type (if there) and every x-amz-* header.
 void sign(http::RequestHead& head, std::string_view body, const Credentials& credentials,
           std::string_view region, std::string_view service, WallTime now);
 

@@ -228,6 +228,12 @@ const Key<model::BackendConfig> backend_keys[] = {
      [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
        store_text(r, n, "secret_access_key", b.credentials, &aws::Credentials::secret);
      }},
+    {"session_token", "text", optional, "none",
+     "Of temporary credentials; write ${env:NAME} or ${file:PATH}. It is read at the start: a "
+     "restart reads the next one.",
+     [](Reader& r, const YAML::Node& n, model::BackendConfig& b) {
+       store_text(r, n, "session_token", b.credentials, &aws::Credentials::session_token);
+     }},
     {"tools", "native | schema | none", optional, "native",
      "native: the server parses tool calls. schema: it does not, and a call that the caller forces "
      "(toolChoice any or tool) is asked for through its JSON-schema output; toolChoice auto is "

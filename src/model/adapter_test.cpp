@@ -158,7 +158,7 @@ TEST(Anthropic, FailuresAreClassified) {
 BackendConfig bedrock() {
   BackendConfig out = backend_of(BackendKind::bedrock);
   out.api_key.clear();
-  out.credentials = {"AKIDEXAMPLE", "secret"};
+  out.credentials = {"AKIDEXAMPLE", "secret", "a-token"};
   out.host = "bedrock-runtime.eu-south-1.amazonaws.com";
   out.port = 443;
   out.tls = true;
@@ -186,7 +186,8 @@ TEST(Bedrock, IsAskedAsAnSdkWould) {
                                      {"host", "bedrock-runtime.eu-south-1.amazonaws.com"}}};
   const auto date = aws::parse_amz_date(*request.request.headers.get("x-amz-date"));
   ASSERT_TRUE(date);
-  aws::sign(head, request.body, {"AKIDEXAMPLE", "secret"}, "eu-south-1", "bedrock", *date);
+  aws::sign(head, request.body, bedrock().credentials, "eu-south-1", "bedrock", *date);
+  EXPECT_EQ(request.request.headers.get("x-amz-security-token"), "a-token");
   EXPECT_EQ(request.request.headers.get("authorization"), head.headers.get("authorization"));
 }
 

@@ -100,7 +100,7 @@ class BedrockAdapter final : public BackendAdapter {
                            .headers = request.headers};
     head.headers.add("host", config().authority());
     aws::sign(head, request.body, config().credentials, config().region, "bedrock", now);
-    for (const char* name : {"x-amz-date", "authorization"}) {
+    for (const char* name : {"x-amz-date", "x-amz-security-token", "authorization"}) {
       if (const auto value = head.headers.get(name)) request.headers.set(name, std::string(*value));
     }
   }
