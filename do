@@ -30,13 +30,14 @@ Run it
 
 Work on it
   build [PRESET]      release (default), debug, asan or tsan; all targets
-  test [SUITE...]     unit, integration, conformance (default: all); --preset PRESET for unit tests of another build
+  test [SUITE...]     unit, clients, conformance, integration (default: all); --all-clients for the slow ones, too;
+                      --preset PRESET for unit tests of another build
   fmt                 format the C++ sources
   lint                format, dependency rules, file sizes, links
   docs                write docs/reference/ from what the program says of itself
   bench               measure against nginx as a plain proxy, print ratios
   profile             count what runs under the benchmark's requests, in cmake/release.profdata: release builds use it
-  ci                  lint and test, as CI does
+  ci                  lint and test with every client, as CI does
   clean               remove build/ and .tidegate/
 USAGE
 }
@@ -189,7 +190,7 @@ cmd_profile() {
 
 cmd_ci() {
   cmd_lint
-  cmd_test "$@"
+  cmd_test --all-clients "$@"
 }
 
 cmd_clean() {

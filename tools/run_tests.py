@@ -1,20 +1,25 @@
 """Runs the test suites and closes with one line, "N passed, N failed", over all of them.
 
 Unit tests are GoogleTest programs that ctest starts; every folder test/SUITE with Python files is a suite that pytest
-runs against real processes. Each suite has a time limit, so that a hung test fails instead of waiting for ever.
+runs against real processes. `clients` is test/clients/run.py: unmodified clients of other vendors, those that install
+quickly, or with --all-clients every one, and then the page that claims what they saw is compared with what they saw.
+Each suite has a time limit, so that a hung test fails instead of waiting for ever.
 """
 
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT_SECONDS = 300
 SUITE_SECONDS = 900
+ALL_CLIENTS_SECONDS = 2400  # with the builds of those in Go, Java and Rust
 
 
 class Totals:
@@ -77,11 +82,37 @@ def python_suite(name: str, jobs: int, totals: Totals) -> None:
         totals.failed += 1
 
 
+def clients(everyone: bool, jobs: int, totals: Totals) -> None:
+    build("release", jobs, ["tidegate"])
+    matrix = ROOT / "build" / "release" / "clients.json"
+    matrix.unlink(missing_ok=True)
+    command = [sys.executable, "test/clients/run.py", "--matrix", str(matrix), *([] if everyone else ["--quick"])]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    timer = threading.Timer(ALL_CLIENTS_SECONDS if everyone else SUITE_SECONDS, process.terminate)
+    timer.start()
+    closing = ""
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        closing = line if line.strip() else closing
+    code = process.wait()
+    timer.cancel()
+    count = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped\n", closing)
+    passed, failed, skipped = map(int, count.groups()) if count else (0, 0, 0)
+    totals.passed += passed
+    totals.failed += failed or int(code != 0)
+    totals.skipped += skipped
+    if everyone and matrix.exists():
+        page = run([sys.executable, "tools/compatibility.py", str(matrix), "--check"], 60)
+        totals.passed += page == 0
+        totals.failed += page != 0
+
+
 def main() -> int:
-    suites = sorted(path.parent.name for path in (ROOT / "test").glob("*/conftest.py"))
+    suites = ["clients", *sorted(path.parent.name for path in (ROOT / "test").glob("*/conftest.py"))]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="release", choices=["release", "debug", "asan", "tsan"])
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--all-clients", action="store_true", help="in clients, also those that take long to build")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"unit, {', '.join(suites)} (default: all)")
     arguments = parser.parse_args()
     for name in arguments.suites:
@@ -94,6 +125,8 @@ def main() -> int:
         print(f"\n=== {name}", flush=True)
         if name == "unit":
             unit(arguments.preset, arguments.jobs, totals)
+        elif name == "clients":
+            clients(arguments.all_clients, arguments.jobs, totals)
         else:
             python_suite(name, arguments.jobs, totals)
         print(f"=== {name}: {time.monotonic() - started:.0f} s", flush=True)

@@ -67,6 +67,8 @@ def chat_cases() -> list[Case]:
                                                                           "message": "model"}),
         chat("bad_key", "unknown API key", caller="unknown-bearer", error={"status": 401, "code": "invalid_api_key",
                                                                            "message": "."}),
+        chat("expired_key", "expired API key", gateway="milan", caller="expired-bearer", error={
+            "status": 401, "code": "invalid_api_key", "message": "expired"}),
         chat("no_messages", "no messages", {"messages": []}, error={"status": 400, "message": "."}),
         chat("throttled", "back-end answers 429", text=script(status=429), error={"status": 429, "message": "."}),
         chat("unavailable", "back-end answers 500", text=script(status=500), error={"status": 503, "message": "."}),

@@ -94,6 +94,9 @@ def converse_fields() -> list[Case]:
                  text=script(answer="Both.", calls=CALL_WEATHER * 2),
                  answer={"stopReason": "tool_use", "output.message.content.0.text": "Both.",
                          "output.message.content": of_length(3, 3)}),
+        converse("malformed_tool_use", "stopReason: malformed_tool_use (an input that is no object)",
+                 {"toolConfig": tools}, text=script(calls=[{"name": "weather", "arguments": ["Milan"]}]),
+                 answer={"stopReason": "malformed_tool_use", "output.message.content.0.toolUse.name": "weather"}),
         converse("tool_result", "messages: toolUse, toolResult", {"messages": tool_turns, "toolConfig": tools},
                  backend={"messages.1.tool_calls.0.function.name": "weather", "messages.2.role": "tool",
                           "messages.2.tool_call_id": "tooluse_1", "messages.2.content": '{"sky":"blue"}'}),
@@ -172,6 +175,11 @@ def converse_outcomes() -> list[Case]:
                  error=DENIED),
         converse("signature", "wrong secret access key", caller="wrong-secret", error=BAD_SIGNATURE),
         converse("unknown_key", "unknown access key", caller="unknown-key", error=UNKNOWN_KEY),
+        converse("unknown_api_key", "unknown API key", gateway="milan-tls", caller="unknown-bearer", error={
+            "status": 403, "code": "^AccessDeniedException$",
+            "message": "^Authentication failed: Please make sure your API Key is valid"}),
+        converse("expired_api_key", "expired API key", gateway="milan-tls", caller="expired-bearer", error={
+            "status": 403, "code": "^AccessDeniedException$", "message": "^Bearer Token has expired"}),
         converse("no_messages", "no messages", {"messages": []},
                  error=invalid("A conversation must start with a user message")),
         converse("assistant_first", "conversation that begins with the assistant", {

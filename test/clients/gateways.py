@@ -1,5 +1,6 @@
 """The gateways under test: the demo (four Regions, a real model) and one more whose model server is scripted."""
 
+import hashlib
 import json
 import pathlib
 import shutil
@@ -38,6 +39,11 @@ keys:
   - {{id: {ALLOWED_KEY[0]}, secret: {ALLOWED_KEY[1]}, principal: "{ALLOWED}"}}
   - {{id: {NOBODY_KEY[0]}, secret: {NOBODY_KEY[1]}, principal: "{NOBODY}"}}
 """
+EXPIRED_KEY = "tgk_that_ended_long_ago"
+EXPIRED = """\
+api_keys:
+  - {{sha256: {}, principal: "arn:aws:iam::111122223333:user/demo", expires: 2020-01-01T00:00:00Z}}
+"""
 
 
 class ScriptedGateway(Single):
@@ -73,8 +79,9 @@ class Gateways:
         self.scripted.begin()
         sts = self.demo.client("sts")
         self.demo_account = sts.get_caller_identity()["Account"]
-        self.demo_api_key = self.demo.environment.get("api_key", "")
+        self.demo_api_key = self.demo.environment["api_key"]
         self.scripted_api_key = self.create_api_key()
+        self.expire_api_key()
         self.warm()
 
     def create_api_key(self) -> str:
@@ -82,7 +89,17 @@ class Gateways:
         done = subprocess.run([str(BINARY), "keys", "create", "--principal", ALLOWED, "--socket",
                                self.scripted.region.admin_socket, "-o", "json"],
                               capture_output=True, text=True, timeout=20)
-        return json.loads(done.stdout)["key"] if done.returncode == 0 else ""
+        if done.returncode != 0:
+            raise RuntimeError(f"no API key was made: {done.stderr}")
+        return json.loads(done.stdout)["key"]
+
+    def expire_api_key(self) -> None:
+        """Milan knows EXPIRED_KEY, as one that ended long ago."""
+        documents = self.demo.folder / "expired.yaml"
+        documents.write_text(EXPIRED.format(hashlib.sha256(EXPIRED_KEY.encode()).hexdigest()))
+        done = self.demo.tidegate("apply", "-f", str(documents), "--socket", self.demo.region().admin_socket)
+        if done.returncode != 0:
+            raise RuntimeError(f"the demo takes no documents: {done.stderr}")
 
     def warm(self) -> None:
         """The links of the global row are dialled after the grant; the first answer of a real model is slow."""
@@ -104,17 +121,19 @@ class Gateways:
 
     def key(self, caller: str, scripted: bool) -> tuple[str, str]:
         own = ALLOWED_KEY if scripted else self.demo.key()
-        return {"demo": own, "bearer": own, "unknown-bearer": own, "nobody": NOBODY_KEY,
+        return {"demo": own, "bearer": own, "unknown-bearer": own, "expired-bearer": own, "nobody": NOBODY_KEY,
                 "global": self.demo.key("global"), "wrong-secret": (own[0], "not-the-secret-of-this-key"),
                 "unknown-key": ("AKIAUNKNOWNUNKNOWN00", "a-secret-of-nobody")}[caller]
 
     def bearer(self, case, scripted: bool) -> str:
         """OpenAI's and Anthropic's own clients always send one, AWS's only where a case asks for it."""
-        if case.api not in ("openai", "anthropic") and case.caller != "bearer":
+        if case.api not in ("openai", "anthropic") and not case.caller.endswith("bearer"):
             return ""
+        if case.caller == "expired-bearer":
+            return EXPIRED_KEY
         if case.caller in ("unknown-bearer", "wrong-secret"):
             return "not-a-key-of-this-gateway"
-        return (self.scripted_api_key if scripted else self.demo_api_key) or "no-key"
+        return self.scripted_api_key if scripted else self.demo_api_key
 
     def account(self, case) -> str:
         return ACCOUNT if case.gateway.startswith("scripted") else self.demo_account

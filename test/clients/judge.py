@@ -300,7 +300,7 @@ def judge(case, observed: dict, dialect: str) -> None:
             raise Wrong(f"expected the error inside the stream, got it before the first event: {error}")
         check_error(expected, error, "error")
     elif error is not None:
-        raise Wrong(f"error {error.get('status') or ''} {error.get('code')}: {str(error.get('message'))[:240]}")
+        raise Wrong(f"error {error.get('status') or ''} {error.get('code')}: {str(error.get('message'))[:600]}")
     else:
         check_answer(case, observed)
     if case.api in AWS_APIS and observed.get("request_id", "unknown") in (None, ""):

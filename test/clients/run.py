@@ -68,6 +68,9 @@ def observe(client: Client, kind: Kind, cases: list[Case], gateways: Gateways) -
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         err += f"\nended after {CLIENT_SECONDS} s"
+    except SystemExit:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     lines = (json.loads(line) for line in out.splitlines() if line.startswith("{"))
     return {line["case"]: line for line in lines}, err.strip()
 
@@ -137,6 +140,7 @@ def main() -> int:
         print("\n".join([client.name for client in clients] + [case.name for case in cases]))
         return 0
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before it was done"))  # by way of every `finally`
     kinds, skipped, broken = prepare(clients)
     gateways = Gateways()
     results: dict[str, dict] = {}

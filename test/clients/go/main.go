@@ -2,10 +2,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"reflect"
 	"regexp"
@@ -62,25 +65,42 @@ func clientOf(c testCase) any {
 	return clients[key]
 }
 
+// The SDK's own client, with the request's body in memory. smithy-go 1.28.9 closes the body as soon as the answer's head
+// is there; where that is within a millisecond, net/http is not done with it yet, takes the EOF for a failed write and
+// closes the connection under the answer.
+type inMemory struct{ sdk *awshttp.BuildableClient }
+
+func (i inMemory) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			return nil, err
+		}
+		request.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return i.sdk.Do(request)
+}
+
 func newClient(c testCase) any {
 	e := c.Endpoint
+	sender := inMemory{awshttp.NewBuildableClient()}
 	keys := credentials.NewStaticCredentialsProvider(e.AccessKeyId, e.SecretAccessKey, "")
 	retryer := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = c.Attempts })
 	token := bearer.StaticTokenProvider{Token: bearer.Token{Value: e.Bearer}}
 	switch c.Api {
 	case "bedrock-runtime":
-		o := bedrockruntime.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer}
+		o := bedrockruntime.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer, HTTPClient: sender}
 		if e.Bearer != "" {
 			o.Credentials, o.BearerAuthTokenProvider = nil, token
 			o.AuthSchemePreference = []string{"httpBearerAuth"}
 		}
 		return bedrockruntime.New(o)
 	case "bedrock":
-		return bedrock.New(bedrock.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer})
+		return bedrock.New(bedrock.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer, HTTPClient: sender})
 	case "cloudtrail":
-		return cloudtrail.New(cloudtrail.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer})
+		return cloudtrail.New(cloudtrail.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer, HTTPClient: sender})
 	default:
-		return sts.New(sts.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer})
+		return sts.New(sts.Options{Region: e.Region, BaseEndpoint: &e.Url, Credentials: keys, Retryer: retryer, HTTPClient: sender})
 	}
 }
 

@@ -15,11 +15,13 @@ CLIENTS: dict = {}
 def client_of(case: dict):
     end = case["endpoint"]
     key = (case["api"], case["attempts"], *sorted(end.items()))
+    os.environ.pop("AWS_BEARER_TOKEN_BEDROCK", None)  # looked at with each request, not only by a new client
+    if end.get("bearer"):
+        os.environ["AWS_BEARER_TOKEN_BEDROCK"] = end["bearer"]
     if key not in CLIENTS:
-        os.environ.pop("AWS_BEARER_TOKEN_BEDROCK", None)
         signed = {"aws_access_key_id": end["access_key_id"], "aws_secret_access_key": end["secret_access_key"]}
         if end.get("bearer"):
-            os.environ["AWS_BEARER_TOKEN_BEDROCK"], signed = end["bearer"], {}
+            signed = {}
         CLIENTS[key] = boto3.session.Session().client(
             case["api"], region_name=end["region"], endpoint_url=end["url"], verify=end.get("ca") or None, **signed,
             config=Config(retries={"total_max_attempts": case["attempts"], "mode": "standard"}, read_timeout=60))

@@ -63,6 +63,8 @@ def model_of(case: dict) -> tuple:
     request, options = case["request"], {}
     if not request["messages"]:
         raise Unsupported("LangChain puts a message in where there is none")
+    if case["case"].endswith(".malformed_tool_use"):
+        raise Unsupported("LangChain's messages hold no tool input that is not an object")
     for name, value in request.get("inferenceConfig", {}).items():
         options[SAMPLING[name]] = value
     for name, value in request.items():
