@@ -311,6 +311,15 @@ Result<HeadMatch> match_head(const http::RequestHead& head) {
   return fail(unknown_operation(head.method + " " + std::string(head.path().substr(0, 200))));
 }
 
+aws::Protocol protocol_of_path(std::string_view path) {
+  for (const Operation& operation : all_operations()) {
+    const aws::Protocol protocol = operation.protocol();
+    const bool door = protocol == aws::Protocol::openai || protocol == aws::Protocol::anthropic;
+    if (door && !path.empty() && operation.path == path) return protocol;
+  }
+  return aws::Protocol::rest_json;
+}
+
 Result<Match> match_query(std::string_view form_body) {
   TRY(const Parameters parameters, parse_form(form_body));
   const auto action = parameters.find("Action");

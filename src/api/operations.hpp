@@ -74,6 +74,9 @@ struct HeadMatch {
 };
 Result<HeadMatch> match_head(const http::RequestHead& head);
 Result<Match> match_query(std::string_view form_body);
+// For a request that is refused before its head is known: the door whose path this is, else
+// rest_json.
+aws::Protocol protocol_of_path(std::string_view path);
 
 // The operation that a door's request is when its body asks for a stream; others are their own.
 const Operation& streamed(const Operation& operation);

@@ -41,6 +41,9 @@ inline constexpr std::size_t h2_waiters_max =
 inline constexpr auto h2_tick = 1s;             // how often a connection looks at its time-outs
 inline constexpr auto header_timeout = 10s;     // first byte of a request to the end of its headers
 inline constexpr auto body_idle_timeout = 20s;  // between two pieces of a body
+inline constexpr std::size_t body_rate_min =
+    500;  // bytes a second of a body, after body_idle_timeout: slower is a client that only holds
+          // on
 inline constexpr auto write_idle_timeout = 60s;   // a client that never reads
 inline constexpr auto keep_alive_timeout = 120s;  // an idle connection
 inline constexpr auto tls_handshake_timeout = 10s;

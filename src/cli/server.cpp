@@ -67,9 +67,9 @@ class Certificates {
   std::shared_ptr<const net::TlsContext> clients_, peers_;
 };
 
-net::MalformedAnswer malformed(const Error& error, Rng& rng) {
-  auto made =
-      aws::error_answer(error, aws::Protocol::rest_json, make_uuid(rng), limits::retry_hint);
+net::MalformedAnswer malformed(const Error& error, std::string_view target, Rng& rng) {
+  const aws::Protocol protocol = api::protocol_of_path(target.substr(0, target.find('?')));
+  auto made = aws::error_answer(error, protocol, make_uuid(rng), limits::retry_hint);
   made.head.headers.erase("content-length");
   return {std::move(made.head), std::move(made.body)};
 }
@@ -96,7 +96,9 @@ struct Unit {
     net::ListenerOptions out;
     out.security = security;
     out.tls = std::move(tls);
-    out.connection.malformed = [this](const Error& error) { return malformed(error, rng); };
+    out.connection.malformed = [this](const Error& error, std::string_view target) {
+      return malformed(error, target, rng);
+    };
     return out;
   }
 

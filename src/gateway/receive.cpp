@@ -15,6 +15,14 @@ identity::ApiKeyHeaders api_key_headers(const api::HeadMatch& head) {
   return head.protocol == aws::Protocol::anthropic ? bearer_or_x_api_key : bearer;
 }
 
+// Nothing here decompresses: a small body that becomes a huge one has no place to do so.
+Result<void> check_encoding(const http::RequestHead& head) {
+  const auto encoding = head.headers.get("content-encoding");
+  if (!encoding || encoding->empty() || iequals_ascii(*encoding, "identity")) return {};
+  return fail(ErrorCode::validation, "A request body with a content-encoding is not supported.",
+              "Send it as it is, without compression.");
+}
+
 }  // namespace
 
 Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease) {
@@ -49,6 +57,7 @@ Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
   CO_TRY(call.claim, worker_.authenticator().check_head(exchange.head(), head.signing_name,
                                                         trail.snapshot->keys, trail.arrived_wall,
                                                         api_key_headers(head)));
+  CO_TRY_VOID(check_encoding(exchange.head()));
   CO_TRY(call.body, co_await read_body(exchange, *trail.lease));
   call.body_hash = sha256(call.body);
   if (head.operation_is_in_body) {

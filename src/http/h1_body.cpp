@@ -56,7 +56,11 @@ Result<void> BodyDecoder::decode(std::string_view& bytes, std::string& body) {
         trailer_bytes_ += line->size() + 2;
         if (trailer_bytes_ > limits::trailer_bytes_max)
           return malformed("the trailers are too large");
-        if (line->empty()) state_ = State::done;
+        if (line->empty()) {
+          state_ = State::done;
+        } else if (size_of_name(*line) == 0) {
+          return malformed("a trailer is not a name, a colon and a value");
+        }
         break;
       }
       case State::done:
@@ -94,6 +98,10 @@ Result<void> BodyDecoder::decode_size(std::string_view line) {
 bool BodyDecoder::end_of_stream() {
   if (state_ == State::until_close) state_ = State::done;
   return done();
+}
+
+std::uint64_t BodyDecoder::announced() const {
+  return state_ == State::data || state_ == State::chunk ? left_ : 0;
 }
 
 std::optional<std::uint64_t> BodyDecoder::remaining() const {

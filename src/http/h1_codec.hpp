@@ -65,7 +65,9 @@ class BodyDecoder {
   bool done() const { return state_ == State::done; }
   // The stream has ended: proper only for a body that lasts until then.
   bool end_of_stream();
-  // Bytes still to come, if that is known.
+  // Bytes that are certain to come: of the body, or only of the chunk that has begun.
+  std::uint64_t announced() const;
+  // Bytes still to come in all, if that is known.
   std::optional<std::uint64_t> remaining() const;
 
  private:

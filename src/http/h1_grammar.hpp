@@ -10,24 +10,16 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/error.hpp"
+#include "http/message.hpp"
 
 namespace tidegate::http::h1 {
 
 inline std::unexpected<Error> malformed(std::string_view what) {
-  return fail(Error{.code = ErrorCode::malformed_http,
-                    .origin = Origin::client,
-                    .message = fmt::format("The HTTP message is malformed: {}.", what),
-                    .mend = {},
-                    .why = {}});
+  return fail(malformed_message(what));
 }
 
 inline std::unexpected<Error> too_large(std::string_view what) {
-  return fail(Error{.code = ErrorCode::headers_too_large,
-                    .origin = Origin::client,
-                    .message = fmt::format("The head of the HTTP message is too large: {}.", what),
-                    .mend = {},
-                    .why = {}});
+  return fail(head_too_large(what));
 }
 
 // The classes of bytes of RFC 9110, section 5.6.2 and 5.5.
@@ -49,6 +41,13 @@ inline constexpr auto classes = [] {
 inline bool all_of(std::string_view bytes, ByteClass what) {
   return std::ranges::all_of(bytes,
                              [&](char c) { return classes[static_cast<unsigned char>(c)] & what; });
+}
+
+// Of the field's name, which a colon ends at once; 0 if the line has none.
+inline std::size_t size_of_name(std::string_view line) {
+  std::size_t size = 0;
+  while (size < line.size() && classes[static_cast<unsigned char>(line[size])] & token) ++size;
+  return size < line.size() && line[size] == ':' ? size : 0;
 }
 
 // The same as all_of(bytes, text), eight bytes at a time: most of a head is values.

@@ -56,9 +56,8 @@ Result<void> parse_headers(std::string_view lines, Headers& headers) {
     const std::string_view line = take_head_line(lines);
     if (line.front() == ' ' || line.front() == '\t')
       return malformed("a header is folded over lines");
-    std::size_t colon = 0;
-    while (colon < line.size() && classes[static_cast<unsigned char>(line[colon])] & token) ++colon;
-    if (colon == 0 || colon == line.size() || line[colon] != ':') {
+    const std::size_t colon = size_of_name(line);
+    if (colon == 0) {
       if (!line.contains(':')) return malformed("a header has no colon");
       return malformed("a header's name has a byte that is not allowed");
     }
@@ -99,17 +98,12 @@ bool keeps_alive(const Headers& headers, Version version) {
   return version == Version::http1_1 && !has_element(headers, "connection", "close");
 }
 
-Result<void> check_target(std::string_view method, std::string_view target_) {
-  if (target_.size() > limits::target_bytes_max) {
+Result<void> check_target(std::string_view method, std::string_view target) {
+  if (target.size() > limits::target_bytes_max) {
     return too_large(fmt::format("the target has more than {} bytes", limits::target_bytes_max));
   }
-  if (target_.empty() || !all_of(target_, target))
-    return malformed("the target has a byte that is not allowed");
-  if (method == "CONNECT")
-    return malformed("CONNECT is not supported, this is not a forward proxy");
-  if (target_.front() != '/')
-    return malformed("the target must be a path that begins with a slash");
-  if (target_.contains('#')) return malformed("the target has a fragment");
+  if (method == "CONNECT") return malformed(no_tunnels);
+  if (const auto fault = fault_of_target(target); !fault.empty()) return malformed(fault);
   return {};
 }
 
@@ -167,8 +161,8 @@ Result<Request> parse_request(std::string_view head) {
   if (hosts > 1) return malformed("it has more than one host");
   if (hosts == 0 && version == Version::http1_1) return malformed("it has no host");
   if (hosts == 1) request.head.authority = *headers.get("host");
-  if (!all_of(request.head.authority, target))
-    return malformed("the host has a byte that is not allowed");
+  if (const auto fault = fault_of_authority(request.head.authority); !fault.empty())
+    return malformed(fault);
   TRY(auto framing, parse_framing(headers, *version));
   request.body = framing.value_or(BodyFraming{});
   request.keep_alive = keeps_alive(headers, *version);

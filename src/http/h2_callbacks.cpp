@@ -1,6 +1,8 @@
 // The receiving and sending halves of H2Session, as nghttp2 sees them.
 #include "http/h2_callbacks.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/limits.hpp"
@@ -34,10 +36,16 @@ bool is_head(const H2Stream& stream) {
 void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string_view value) {
   stream.header_bytes += name.size() + value.size() + 32;  // RFC 9113, section 6.5.2
   stream.header_count += name.starts_with(':') ? 0 : 1;
-  const bool target_too_long = name == ":path" && value.size() > limits::target_bytes_max;
-  if (stream.header_bytes > limits::header_bytes_max ||
-      stream.header_count > limits::header_count_max || target_too_long) {
-    stream.head_error = ErrorCode::headers_too_large;
+  if (stream.head_error) return;
+  if (stream.header_bytes > limits::header_bytes_max) {
+    stream.head_error =
+        head_too_large(fmt::format("it has more than {} bytes", limits::header_bytes_max));
+  } else if (stream.header_count > limits::header_count_max) {
+    stream.head_error =
+        head_too_large(fmt::format("it has more than {} headers", limits::header_count_max));
+  } else if (name == ":path" && value.size() > limits::target_bytes_max) {
+    stream.head_error =
+        head_too_large(fmt::format("the target has more than {} bytes", limits::target_bytes_max));
   }
   if (stream.head_error) return;
   if (!is_head(stream)) {
@@ -59,18 +67,24 @@ void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string
   }
 }
 
-// What nghttp2 leaves to us: a host that is not the authority (RFC 9113, section 8.3.1), and
-// tunnels, which we do not offer.
+// What nghttp2 leaves to us (RFC 9113, section 8.3.1); empty if nothing is wrong.
+std::string_view fault_of(const RequestHead& head) {
+  if (head.method == "CONNECT") return no_tunnels;
+  if (const auto fault = fault_of_target(head.target); !fault.empty()) return fault;
+  if (head.authority.empty()) return "it has no host";
+  const auto host = head.headers.get("host");
+  if (host && !iequals_ascii(*host, head.authority)) return "it has more than one host";
+  return fault_of_authority(head.authority);
+}
+
 void check_request(H2Stream& stream) {
   RequestHead& head = stream.request;
   head.version = Version::http2;
   if (stream.head_error) return;
   const auto host = head.headers.get("host");
   if (head.authority.empty() && host) head.authority = *host;
-  if (head.authority.empty() || (host && !iequals_ascii(*host, head.authority)) ||
-      head.target.empty()) {
-    stream.head_error = ErrorCode::malformed_http;
-  }
+  if (const auto fault = fault_of(head); !fault.empty())
+    stream.head_error = malformed_message(fault);
 }
 
 }  // namespace
@@ -131,13 +145,24 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
 }
 
 void H2Callbacks::install_for_frames(nghttp2_session_callbacks* callbacks) {
-  // Frames that nghttp2 skips without telling: withdrawn priorities, and types that nobody knows.
+  // Frames that nghttp2 may skip without telling: withdrawn priorities, types that nobody knows,
+  // and windows of streams that have ended.
   nghttp2_session_callbacks_set_on_begin_frame_callback(
-      callbacks, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) -> int {
-        if (head->type == NGHTTP2_PRIORITY || head->type > NGHTTP2_CONTINUATION) {
-          static_cast<H2Session*>(user)->add_noise();
+      callbacks, [](nghttp2_session* session, const nghttp2_frame_hd* head, void* user) -> int {
+        auto& self = *static_cast<H2Session*>(user);
+        if (head->type == NGHTTP2_PRIORITY || head->type > NGHTTP2_CONTINUATION) self.add_noise();
+        if (head->type == NGHTTP2_WINDOW_UPDATE &&
+            ++self.window_updates_ > self.window_updates_max_) {
+          self.add_noise();
         }
+        if (head->type == NGHTTP2_PRIORITY && head->stream_id == 0)
+          nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
         return 0;
+      });
+  // Reading a type that nobody knows is what makes the callback above see it.
+  nghttp2_session_callbacks_set_unpack_extension_callback(
+      callbacks, [](nghttp2_session*, void**, const nghttp2_frame_hd*, void*) -> int {
+        return NGHTTP2_ERR_CANCEL;  // nothing is kept
       });
 
   nghttp2_session_callbacks_set_on_frame_recv_callback(
@@ -250,9 +275,8 @@ void H2Callbacks::on_frame(H2Session& session, H2Stream* stream, const nghttp2_f
         std::copy_n(frame.ping.opaque_data, sizeof payload,
                     reinterpret_cast<std::uint8_t*>(&payload));
         session.pong_ = payload;
-      } else {
-        session.add_noise();
       }
+      session.add_noise();
       return;
     case NGHTTP2_SETTINGS:
       session.settings_received_ = true;
@@ -331,6 +355,7 @@ int H2Callbacks::send_data(H2Session& session, H2Stream& stream, const std::uint
   into.append(stream.out, stream.out_sent, size - from_borrowed);
   stream.out_sent += size - from_borrowed;
   stream.sent_bytes += size;
+  session.window_updates_max_ += 2;  // one for the stream, one for the connection
   if (stream.out_sent == stream.out.size()) {
     stream.out.clear();
     stream.out_sent = 0;

@@ -52,6 +52,8 @@ const std::uint8_t* bytes_of(std::string_view text) {
 struct Options {
   Options() {
     if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type < 256; ++type)
+      nghttp2_option_set_user_recv_extension_type(option, static_cast<std::uint8_t>(type));
   }
   ~Options() { nghttp2_option_del(option); }
   Options(const Options&) = delete;
@@ -84,8 +86,9 @@ H2Session::H2Session(H2Role role, H2Profile profile,
   nghttp2_option_set_no_auto_window_update(options.option, 1);  // the window opens as handlers read
   nghttp2_option_set_no_closed_streams(options.option, 1);
   nghttp2_option_set_max_deflate_dynamic_table_size(options.option, tuning.header_table_bytes);
-  nghttp2_option_set_stream_reset_rate_limit(options.option, tuning.noise_burst,
-                                             tuning.noise_per_second);
+  // Ours comes first, with the code that says why.
+  nghttp2_option_set_stream_reset_rate_limit(options.option, 2 * tuning.noise_burst,
+                                             2 * tuning.noise_per_second);
   const auto make =
       role == H2Role::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
   if (make(&session_, table.callbacks, this, options.option) != 0) throw std::bad_alloc();
@@ -122,6 +125,9 @@ Result<void> H2Session::receive(std::string_view bytes, MonoTime now) {
     return fail(protocol_error("too many frames that carry nothing"));
   }
   if (taken < 0) {
+    nghttp2_session_terminate_session(session_, taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC
+                                                    ? NGHTTP2_PROTOCOL_ERROR
+                                                    : NGHTTP2_ENHANCE_YOUR_CALM);
     return fail(protocol_error(nghttp2_strerror(static_cast<int>(taken))));
   }
   return {};

@@ -51,7 +51,7 @@ struct H2Stream {
   Headers trailers;
   std::string body;            // arrived and not yet taken: take_body() gives the window back
   std::size_t body_bytes = 0;  // in all
-  std::optional<ErrorCode>
+  std::optional<Error>
       head_error;  // headers_too_large or malformed_http: answer that, and read no further
   bool head_complete = false;
   bool ended = false;   // the other side's END_STREAM is here
@@ -163,6 +163,8 @@ class H2Session {
   bool goaway_received_ = false;
   bool abandoned_ = false;
   bool flooded_ = false;
+  std::uint64_t window_updates_ = 0;      // that came ...
+  std::uint64_t window_updates_max_ = 0;  // ... and that our frames called for: the rest is noise
   double noise_ = 0;
   double noise_burst_;
   double noise_per_second_;

@@ -1,5 +1,7 @@
 #include "http/message.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -19,6 +21,44 @@ void Headers::add(std::string_view name, std::string_view value) {
     fields_.reserve(std::max(2 * fields_.size(), std::size_t{8}));
   fields_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(name.size()),
                      static_cast<std::uint32_t>(value.size())});
+}
+
+namespace {
+
+bool is_visible(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace
+
+Error malformed_message(std::string_view what) {
+  return {.code = ErrorCode::malformed_http,
+          .origin = Origin::client,
+          .message = fmt::format("The HTTP message is malformed: {}.", what),
+          .mend = {},
+          .why = {}};
+}
+
+Error head_too_large(std::string_view what) {
+  return {.code = ErrorCode::headers_too_large,
+          .origin = Origin::client,
+          .message = fmt::format("The head of the HTTP message is too large: {}.", what),
+          .mend = {},
+          .why = {}};
+}
+
+std::string_view fault_of_target(std::string_view target) {
+  if (target.empty() || !is_visible(target)) return "the target has a byte that is not allowed";
+  if (target.front() != '/') return "the target must be a path that begins with a slash";
+  if (target.contains('#')) return "the target has a fragment";
+  return {};
+}
+
+std::string_view fault_of_authority(std::string_view authority) {
+  // What would make it more than a host and a port where somebody builds a URL of it.
+  if (!is_visible(authority) || authority.find_first_of("/?#@\\") != std::string_view::npos)
+    return "the host has a byte that is not allowed";
+  return {};
 }
 
 std::string_view reason_phrase(int status) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/error.hpp"
 
 namespace tidegate::http {
 
@@ -130,6 +131,18 @@ struct ResponseHead {
   int status = 200;
   Headers headers;
 };
+
+// The two ways to refuse a head; `what` completes the sentence, and never has a client's bytes.
+Error malformed_message(std::string_view what);
+Error head_too_large(std::string_view what);
+
+// What a request may not call itself, over HTTP/1.1 and HTTP/2 alike, in words for
+// malformed_message(); empty if nothing is wrong. A target is a path with
+// or without a query (origin form); an authority is a host with or without a port.
+inline constexpr std::string_view no_tunnels =
+    "CONNECT is not supported, this is not a forward proxy";
+std::string_view fault_of_target(std::string_view target);
+std::string_view fault_of_authority(std::string_view authority);
 
 // The reason phrase of RFC 9110 for a status, for HTTP/1.1.
 std::string_view reason_phrase(int status);

@@ -4,8 +4,9 @@
 
 namespace tidegate::net {
 
-MalformedAnswer malformed_answer(const ConnectionOptions& options, const Error& error) {
-  if (options.malformed) return options.malformed(error);
+MalformedAnswer malformed_answer(const ConnectionOptions& options, const Error& error,
+                                 std::string_view target) {
+  if (options.malformed) return options.malformed(error, target);
   MalformedAnswer answer;
   switch (error.code) {
     case ErrorCode::request_timeout:
@@ -26,6 +27,10 @@ MalformedAnswer malformed_answer(const ConnectionOptions& options, const Error& 
   answer.head.headers.add("content-type", "text/plain");
   answer.body = error.message + "\n";
   return answer;
+}
+
+Duration body_patience(Duration idle_max, std::uint64_t received) {
+  return idle_max + std::chrono::milliseconds(received * 1000 / limits::body_rate_min);
 }
 
 std::string_view http_date(WallTime now) {

@@ -26,9 +26,9 @@ struct ConnectionOptions {
   // Requested when the worker stops taking requests: exchanges finish (HTTP/2: after GOAWAY), idle
   // connections close.
   Cancellation* drain = nullptr;
-  // Gives the answer its shape on the wire; net/ knows no protocol above HTTP. Empty: a bare status
-  // of the error's kind.
-  std::function<MalformedAnswer(const Error&)> malformed;
+  // Gives the answer its shape on the wire, by the target as far as it is known: net/ knows no
+  // protocol above HTTP. Empty: a bare status of the error's kind.
+  std::function<MalformedAnswer(const Error&, std::string_view target)> malformed;
   // The peer port: larger windows and tables, and a dead link is noticed by its silence.
   http::H2Profile h2_profile = http::H2Profile::client_facing;
   Duration header_timeout = limits::header_timeout;
@@ -45,8 +45,12 @@ Task<void> serve_h1(std::unique_ptr<Stream> stream, std::string already_read,
 Task<void> serve_h2(std::unique_ptr<Stream> stream, std::string already_read,
                     http::Handler& handler, Loop& loop, const ConnectionOptions& options);
 
+// How long to wait for a body in all, of which so many bytes have come.
+Duration body_patience(Duration idle_max, std::uint64_t received);
+
 // The status and body that `options.malformed` gives to `error`, or a bare one.
-MalformedAnswer malformed_answer(const ConnectionOptions& options, const Error& error);
+MalformedAnswer malformed_answer(const ConnectionOptions& options, const Error& error,
+                                 std::string_view target);
 
 // The value of a date header (RFC 9110, section 5.6.7), formatted once a second and thread. Valid
 // until the next call.

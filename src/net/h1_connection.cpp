@@ -26,6 +26,15 @@ Error error_of(ErrorCode code, std::string_view message) {
                .why = {}};
 }
 
+// The second word of a request line, of bytes that were refused.
+std::string_view target_of(std::string_view head) {
+  const std::string_view line = head.substr(0, head.find('\r'));
+  const auto space = line.find(' ');
+  if (space == std::string_view::npos) return {};
+  const std::string_view rest = line.substr(space + 1);
+  return rest.substr(0, rest.find(' '));
+}
+
 // Bytes that were read and not yet used. While a read is pending into room(), take() only moves the
 // front.
 class ReadBuffer {
@@ -92,6 +101,7 @@ class H1Connection {
   const ConnectionOptions& options() const { return options_; }
   const http::ConnectionInfo& info() const { return stream_->info(); }
   std::string_view date() { return http_date(loop_.clock().wall()); }
+  MonoTime now() const { return loop_.now(); }
   bool ending() const { return ended_ || draining_; }
   bool ended() const { return ended_; }
   std::string_view unread() const { return buffer_.unread(); }
@@ -160,6 +170,7 @@ class H1Exchange final : public http::Exchange {
 
  private:
   Task<Result<void>> send(Result<h1::Pieces> pieces);
+  Task<bool> more_body();
   bool worth_discarding() const;
 
   H1Connection& connection_;
@@ -168,6 +179,7 @@ class H1Exchange final : public http::Exchange {
   h1::ResponseEncoder encoder_;
   Cancellation cancellation_;
   std::uint64_t received_ = 0;
+  Duration waited_{};  // for the body
   bool asked_for_body_ = false;
   bool body_failed_ = false;
   bool finished_ = false;
@@ -186,7 +198,7 @@ Task<Result<std::string>> H1Exchange::next_body() {
     received_ += piece.size();
     body_failed_ = true;  // until this piece is known to be good
     if (!decoded) co_return fail(std::move(decoded).error());
-    if (received_ + decoder_.remaining().value_or(0) > limits::body_bytes_max) {
+    if (received_ + decoder_.announced() > limits::body_bytes_max) {
       co_return fail(
           error_of(ErrorCode::body_too_large,
                    fmt::format("The body is larger than {} bytes.", limits::body_bytes_max)));
@@ -201,11 +213,21 @@ Task<Result<std::string>> H1Exchange::next_body() {
         before == 0) {
       CO_TRY_VOID(co_await connection_.send({std::string(h1::continue_response), {}}));
     }
-    if (!co_await connection_.more_within(connection_.options().body_idle_timeout)) {
+    if (!co_await more_body()) {
       co_return fail(
           error_of(ErrorCode::request_timeout, "The rest of the request did not arrive in time."));
     }
   }
+}
+
+// False: the client is silent, or so slow that it only holds the connection.
+Task<bool> H1Exchange::more_body() {
+  const Duration idle_max = connection_.options().body_idle_timeout;
+  const MonoTime since = connection_.now();
+  const Duration patience = std::min(idle_max, body_patience(idle_max, received_) - waited_);
+  const bool more = co_await connection_.more_within(patience);
+  waited_ += connection_.now() - since;
+  co_return more;
 }
 
 // Reading a little that nobody wants is cheaper than a new connection.
@@ -313,7 +335,7 @@ Task<Result<std::optional<h1::Request>>> H1Connection::next_request() {
   for (;;) {
     CO_TRY(const auto size, scanner.scan(buffer_.unread()));
     if (size) {
-      auto request = h1::parse_request(buffer_.unread().substr(0, *size));
+      CO_TRY(auto request, h1::parse_request(buffer_.unread().substr(0, *size)));
       take(*size);
       co_return request;
     }
@@ -354,7 +376,7 @@ Task<bool> H1Connection::serve(h1::Request request) {
 }
 
 Task<void> H1Connection::refuse(Error error) {
-  MalformedAnswer answer = malformed_answer(options_, error);
+  MalformedAnswer answer = malformed_answer(options_, error, target_of(buffer_.unread()));
   h1::ResponseEncoder encoder;
   encoder.begin(std::move(answer.head), date(), h1::After::close);
   if (auto pieces = encoder.finish(std::move(answer.body))) {

@@ -52,14 +52,16 @@ TEST(H1Connection, AnswersBytesThatAreNoRequestAndCloses) {
 
 TEST(H1Connection, ShapesItsOwnAnswersAsTheCallerSays) {
   ListenerOptions options;
-  options.connection.malformed = [](const Error& error) {
-    return MalformedAnswer{{418, {{"x-code", std::string(name_of(error.code))}}}, "{}"};
+  options.connection.malformed = [](const Error& error, std::string_view target) {
+    return MalformedAnswer{
+        {418, {{"x-code", std::string(name_of(error.code))}, {"x-target", target}}}, "{}"};
   };
   Server server(std::move(options));
   Client client(server.port);
-  client.send("GET\r\n\r\n");
+  client.send("GET /a%2Fb HTTP/1.2\r\n\r\n");
   const std::string answer = client.receive_until("{}");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 418 "));
+  EXPECT_TRUE(answer.contains("x-target: /a%2Fb\r\n"));
   EXPECT_TRUE(answer.contains("x-code: malformed_http\r\n") && answer.contains("\r\ndate: "));
 }
 

@@ -73,6 +73,7 @@ Task<Result<std::string>> H2Exchange::next_body() {
       co_return fail(ErrorCode::request_timeout, "The request body did not arrive in time.");
     reading_since_ = connection_.loop_.now();
     co_await readable_.wait();
+    waited_ += connection_.loop_.now() - *reading_since_;
     reading_since_.reset();
   }
   if (lost()) co_return client_gone();
@@ -131,7 +132,9 @@ void H2Exchange::changed() {
 }
 
 void H2Exchange::check_body(MonoTime now, Duration idle_max) {
-  if (!reading_since_ || now - *reading_since_ < idle_max) return;
+  if (!reading_since_) return;
+  const Duration since = now - *reading_since_;
+  if (since < idle_max && waited_ + since < body_patience(idle_max, stream_.body_bytes)) return;
   body_late_ = true;
   readable_.set();
 }
@@ -187,14 +190,7 @@ Task<void> H2Connection::run_handler(H2Exchange& exchange) {
 }
 
 void H2Connection::answer_malformed(http::H2Stream& stream) {
-  const bool too_large = *stream.head_error == ErrorCode::headers_too_large;
-  const Error error{
-      .code = *stream.head_error,
-      .origin = Origin::client,
-      .message = too_large ? "The request's headers are too large." : "The request is malformed.",
-      .mend = {},
-      .why = {}};
-  MalformedAnswer answer = malformed_answer(options_, error);
+  MalformedAnswer answer = malformed_answer(options_, *stream.head_error, stream.request.target);
   answer.head.headers.add("date", http_date(loop_.clock().wall()));
   answer.head.headers.add("content-length", std::to_string(answer.body.size()));
   if (session_.respond(stream, answer.head, http::H2End::open)) {

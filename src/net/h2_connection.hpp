@@ -39,6 +39,7 @@ class H2Exchange final : public http::Exchange {
   Cancellation cancellation_;
   Event readable_, writable_;
   std::optional<MonoTime> reading_since_;
+  Duration waited_{};  // for the body
   bool begun_ = false;
   bool finished_ = false;
   bool aborted_ = false;

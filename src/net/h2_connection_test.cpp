@@ -369,7 +369,7 @@ TEST_F(H2ConnectionTest, MeasuresTheRoundTrip) {
 }
 
 TEST_F(H2ConnectionTest, HeadersBeyondTheLimitAreAnswered) {
-  options.malformed = [](const Error& error) {
+  options.malformed = [](const Error& error, std::string_view) {
     return MalformedAnswer{{error.code == ErrorCode::headers_too_large ? 431 : 400, {}},
                            "too much"};
   };

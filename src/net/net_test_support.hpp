@@ -78,7 +78,7 @@ class ScriptedHandler final : public http::Handler {
       exchange.abort();
       co_return;
     }
-    MalformedAnswer bare = malformed_answer({}, error);
+    MalformedAnswer bare = malformed_answer({}, error, {});
     (void)co_await exchange.begin(std::move(bare.head));
     (void)co_await exchange.finish(std::move(bare.body));
   }

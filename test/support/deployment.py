@@ -182,6 +182,11 @@ class Deployment:
                 return pid
         raise LookupError(f"no gateway of {region} among {children_of(self.process.pid)}")
 
+    def resident_kb(self, region: str) -> int:
+        """Memory of a Region's gateway."""
+        status = pathlib.Path(f"/proc/{self.gateway_pid(region)}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
     def replaced(self, region: str, gateway: int) -> bool:
         """Another gateway process than `gateway` runs for the Region, and it can serve."""
         try:
@@ -249,6 +254,15 @@ def headers_of(answer: dict) -> dict[str, str]:
 
 def inference_region(answer: dict) -> str:
     return headers_of(answer)["x-tidegate-inference-region"]
+
+
+def one_record(deployment: Deployment, answer) -> int:
+    """How many of the newest CloudTrail records are of this answer, read from a socket: 0 or 1."""
+    events = deployment.client("cloudtrail").lookup_events(MaxResults=50)["Events"]
+    wanted = answer.headers["x-amzn-requestid"]
+    found = [event for event in events if json.loads(event["CloudTrailEvent"])["requestID"] == wanted]
+    assert len(found) <= 1
+    return len(found)
 
 
 def records_of(cloudtrail, **attribute: str) -> list[dict]:
