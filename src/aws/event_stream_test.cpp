@@ -199,6 +199,49 @@ TEST(EventStreamVectors, GoSdkMessages) {
   }
 }
 
+// The value of one header as Smithy's tests write it: {"short": 2}, {"blob": "Zm9v"}, ...
+EventHeader::Value value_of(const json::object& typed) {
+  const auto& [type, value] = *typed.begin();
+  const auto text = [&] { return std::string(std::string_view(value.as_string())); };
+  const auto number = [&] { return json::find_int(typed, type).value_or(0); };
+  if (type == "boolean") return value.as_bool();
+  if (type == "byte") return static_cast<std::int8_t>(number());
+  if (type == "short") return static_cast<std::int16_t>(number());
+  if (type == "integer") return static_cast<std::int32_t>(number());
+  if (type == "long") return number();
+  if (type == "blob") return EventHeader::Blob{from_base64(text()).value_or("not base64")};
+  if (type == "timestamp") return EventHeader::Timestamp{number() * 1000};
+  return text();
+}
+
+TEST(EventStreamVectors, SmithyMessages) {
+  NEEDS_VECTORS();
+  const json::value suite = read_json(vectors / "smithy/restJson1.json");
+  std::size_t seen = 0;
+  for (const auto& test : suite.at("eventStreamTests").as_array()) {
+    const auto* events = json::find_array(test.as_object(), "events");
+    if (!events) continue;  // only about the first request or answer
+    for (const auto& event : *events) {
+      SCOPED_TRACE(std::string_view(test.at("id").as_string()));
+      const std::string bytes =
+          from_base64(std::string_view(event.at("bytes").as_string())).value_or("");
+      const auto messages = decode(bytes, 7);
+      ASSERT_TRUE(messages) << messages.error().message;
+      ASSERT_EQ(messages->size(), 1U);
+      EXPECT_EQ(encode(*messages), bytes);
+      const auto& expected = event.at("headers").as_object();
+      ASSERT_EQ(messages->front().headers.size(), expected.size());
+      for (const EventHeader& header : messages->front().headers) {
+        EXPECT_TRUE(header.value == value_of(expected.at(header.name).as_object())) << header.name;
+      }
+      const auto body = json::find_string(event.as_object(), "body");
+      EXPECT_EQ(messages->front().payload, body.value_or(""));
+      ++seen;
+    }
+  }
+  EXPECT_EQ(seen, 92U);
+}
+
 TEST(EventStreamVectors, BedrockCapturesReencodeToTheSameBytes) {
   NEEDS_VECTORS();
   std::size_t seen = 0;
