@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "aws/sigv4.hpp"
 #include "base/bytes.hpp"
 #include "base/json.hpp"
 
@@ -199,6 +200,11 @@ TEST(EventStreamVectors, GoSdkMessages) {
   }
 }
 
+std::int64_t millis_of(std::string_view iso8601) {
+  const auto time = parse_iso8601(iso8601).value_or(WallTime{});
+  return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
 // The value of one header as Smithy's tests write it: {"short": 2}, {"blob": "Zm9v"}, ...
 EventHeader::Value value_of(const json::object& typed) {
   const auto& [type, value] = *typed.begin();
@@ -210,7 +216,7 @@ EventHeader::Value value_of(const json::object& typed) {
   if (type == "integer") return static_cast<std::int32_t>(number());
   if (type == "long") return number();
   if (type == "blob") return EventHeader::Blob{from_base64(text()).value_or("not base64")};
-  if (type == "timestamp") return EventHeader::Timestamp{number() * 1000};
+  if (type == "timestamp") return EventHeader::Timestamp{millis_of(text())};
   return text();
 }
 

@@ -47,7 +47,7 @@ TEST(Bytes, Utf8IsRfc3629) {
 TEST(Json, RefusesWhatTwoReadersCouldReadDifferently) {
   EXPECT_TRUE(json::parse(R"({"a":{"b":":"},"c":["x:y"]})"));
   for (const char* bad : {R"({"a":1,"a":2})", R"({"x":{"a":1,"\u0061":2}})", R"({"a":1} x)",
-                          R"({"a":)", "{'a':1}", "[1,]", "\"\xff\"", "NaN", ""}) {
+                          R"({"a":)", "{'a':1}", "[1,]", "\"\xff\"", "NaN", "1e309", ""}) {
     const auto result = json::parse(bad);
     ASSERT_FALSE(result) << bad;
     EXPECT_EQ(result.error().code, ErrorCode::malformed_json);

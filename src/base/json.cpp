@@ -157,7 +157,11 @@ struct Builder : Handler {
     stack.push_uint64(u);
     return true;
   }
-  bool on_double(double d, text, ec&) {
+  bool on_double(double d, text, ec& error) {
+    if (!std::isfinite(d)) {  // there is no way to write it again
+      error = boost::json::error::exponent_overflow;
+      return false;
+    }
     stack.push_double(d);
     return true;
   }

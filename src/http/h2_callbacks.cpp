@@ -145,26 +145,6 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
 }
 
 void H2Callbacks::install_for_frames(nghttp2_session_callbacks* callbacks) {
-  // Frames that nghttp2 may skip without telling: withdrawn priorities, types that nobody knows,
-  // and windows of streams that have ended.
-  nghttp2_session_callbacks_set_on_begin_frame_callback(
-      callbacks, [](nghttp2_session* session, const nghttp2_frame_hd* head, void* user) -> int {
-        auto& self = *static_cast<H2Session*>(user);
-        if (head->type == NGHTTP2_PRIORITY || head->type > NGHTTP2_CONTINUATION) self.add_noise();
-        if (head->type == NGHTTP2_WINDOW_UPDATE &&
-            ++self.window_updates_ > self.window_updates_max_) {
-          self.add_noise();
-        }
-        if (head->type == NGHTTP2_PRIORITY && head->stream_id == 0)
-          nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
-        return 0;
-      });
-  // Reading a type that nobody knows is what makes the callback above see it.
-  nghttp2_session_callbacks_set_unpack_extension_callback(
-      callbacks, [](nghttp2_session*, void**, const nghttp2_frame_hd*, void*) -> int {
-        return NGHTTP2_ERR_CANCEL;  // nothing is kept
-      });
-
   nghttp2_session_callbacks_set_on_frame_recv_callback(
       callbacks, [](nghttp2_session* session, const nghttp2_frame* frame, void* user) -> int {
         return guarded([&]() -> int {
@@ -267,7 +247,8 @@ void H2Callbacks::on_frame(H2Session& session, H2Stream* stream, const nghttp2_f
       }
       break;
     case NGHTTP2_DATA:
-      if (frame.hd.length == frame.data.padlen && !end) session.add_noise();
+      if (frame.data.padlen > 0 && frame.hd.length == frame.data.padlen && !end)
+        session.add_noise();
       break;
     case NGHTTP2_PING:
       if (ack) {
@@ -276,17 +257,12 @@ void H2Callbacks::on_frame(H2Session& session, H2Stream* stream, const nghttp2_f
                     reinterpret_cast<std::uint8_t*>(&payload));
         session.pong_ = payload;
       }
-      session.add_noise();
       return;
     case NGHTTP2_SETTINGS:
       session.settings_received_ = true;
-      if (!ack) session.add_noise();
       return;
     case NGHTTP2_GOAWAY:
       session.goaway_received_ = true;
-      return;
-    case NGHTTP2_RST_STREAM:
-      session.add_noise();
       return;
     default:
       return;
@@ -355,7 +331,7 @@ int H2Callbacks::send_data(H2Session& session, H2Stream& stream, const std::uint
   into.append(stream.out, stream.out_sent, size - from_borrowed);
   stream.out_sent += size - from_borrowed;
   stream.sent_bytes += size;
-  session.window_updates_max_ += 2;  // one for the stream, one for the connection
+  session.incoming_.allow_window_updates();
   if (stream.out_sent == stream.out.size()) {
     stream.out.clear();
     stream.out_sent = 0;

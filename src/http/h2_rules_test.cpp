@@ -180,6 +180,41 @@ TEST(H2Rules, FloodsOfEmptyFramesEndTheConnection) {
   }
 }
 
+TEST(H2Rules, FramesOfStreamsThatHaveEndedCountInFloodsToo) {
+  const std::string good =
+      head_of({{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}});
+  for (const std::string& noise :
+       {frame(0, 0, 1, {}), frame(8, 0, 1, std::string_view("\0\0\0\1", 4))}) {
+    H2Session server(H2Role::server, H2Profile::client_facing);
+    std::string out;
+    ASSERT_TRUE(
+        server.receive(std::string(preface) + frame(4, 0, 0, {}) + frame(1, 0x5, 1, good), at(0s)));
+    H2Stream* stream = server.next_changed();
+    ASSERT_NE(stream, nullptr);
+    ASSERT_TRUE(server.respond(*stream, {200, {}}, H2End::here));
+    server.release(*stream);
+    server.output(out, 1 << 20);
+    ASSERT_EQ(server.stream_count(), 0u);
+    bool valid = true;
+    for (std::uint32_t turn = 0; turn < 2 * limits::h2_noise_burst && valid; ++turn)
+      valid = server.receive(noise, at(0s)).has_value();
+    EXPECT_FALSE(valid);
+  }
+}
+
+TEST(H2Rules, PriorityOfStreamZeroEndsTheConnectionHoweverItArrives) {
+  const std::string bytes =
+      std::string(preface) + frame(4, 0, 0, {}) + frame(2, 0, 0, std::string_view("\0\0\0\0\1", 5));
+  for (const std::size_t step : {bytes.size(), std::size_t{1}}) {
+    H2Session server(H2Role::server, H2Profile::client_facing);
+    for (std::size_t i = 0; i < bytes.size(); i += step)
+      ASSERT_TRUE(server.receive(std::string_view(bytes).substr(i, step), at(0s)));
+    std::string out;
+    server.output(out, 1 << 20);
+    EXPECT_TRUE(server.finished()) << step;
+  }
+}
+
 TEST(H2Rules, AFewEmptyFramesNowAndThenAreFine) {
   H2Session server(H2Role::server, H2Profile::client_facing);
   ASSERT_TRUE(server.receive(std::string(preface) + frame(4, 0, 0, {}), at(0s)));

@@ -52,8 +52,6 @@ const std::uint8_t* bytes_of(std::string_view text) {
 struct Options {
   Options() {
     if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
-    for (unsigned type = NGHTTP2_CONTINUATION + 1; type < 256; ++type)
-      nghttp2_option_set_user_recv_extension_type(option, static_cast<std::uint8_t>(type));
   }
   ~Options() { nghttp2_option_del(option); }
   Options(const Options&) = delete;
@@ -76,7 +74,9 @@ struct CallbackTable {
 
 H2Session::H2Session(H2Role role, H2Profile profile,
                      std::span<const std::string_view> unique_headers)
-    : role_(role), unique_headers_(unique_headers.begin(), unique_headers.end()) {
+    : role_(role),
+      unique_headers_(unique_headers.begin(), unique_headers.end()),
+      incoming_(role == H2Role::server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   const Tuning tuning = tuning_of(profile);
   noise_burst_ = tuning.noise_burst;
   noise_per_second_ = tuning.noise_per_second;
@@ -119,7 +119,11 @@ Result<void> H2Session::receive(std::string_view bytes, MonoTime now) {
   if (noise_at_ != MonoTime{})
     noise_ = std::max(0.0, noise_ - seconds(now - noise_at_) * noise_per_second_);
   noise_at_ = now;
+  std::uint32_t noise = 0;
+  bytes = bytes.substr(0, incoming_.look_at(bytes, noise));
+  for (; noise > 0; --noise) add_noise();
   const auto taken = nghttp2_session_mem_recv(session_, bytes_of(bytes), bytes.size());
+  if (incoming_.broken()) nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR);
   if (flooded_) {
     nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
     return fail(protocol_error("too many frames that carry nothing"));

@@ -17,6 +17,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "http/h2_incoming_frames.hpp"
 #include "http/message.hpp"
 
 struct nghttp2_session;
@@ -163,8 +164,7 @@ class H2Session {
   bool goaway_received_ = false;
   bool abandoned_ = false;
   bool flooded_ = false;
-  std::uint64_t window_updates_ = 0;      // that came ...
-  std::uint64_t window_updates_max_ = 0;  // ... and that our frames called for: the rest is noise
+  H2IncomingFrames incoming_;
   double noise_ = 0;
   double noise_burst_;
   double noise_per_second_;

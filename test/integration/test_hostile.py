@@ -187,7 +187,7 @@ DOCUMENTS = {
     "NaN": (BODY[:-1] + b',"inferenceConfig":{"temperature":NaN}}', {"SerializationException"}),
     "a number beyond all bounds": (BODY[:-1] + b',"inferenceConfig":{"maxTokens":99999999999999999999}}',
                                    {"SerializationException", "ValidationException"}),
-    "infinity": (BODY[:-1] + b',"inferenceConfig":{"temperature":1e999}}', {"ValidationException"}),
+    "infinity": (BODY[:-1] + b',"inferenceConfig":{"temperature":1e999}}', {"SerializationException"}),
     "invalid UTF-8": (b'{"messages":[{"role":"user","content":[{"text":"\xff\xfe"}]}]}',
                       {"SerializationException", "ValidationException"}),
 }
