@@ -35,12 +35,12 @@ wrk.body = [==[%(body)s]==]
 class Request:
     """One signed Converse or ConverseStream request, for a host name that need not be where it is sent."""
 
-    def __init__(self, operation: str, region: str = "eu-south-1") -> None:
+    def __init__(self, operation: str, region: str = "eu-south-1", body: bytes = BODY) -> None:
         profile = UNARY_PROFILE if operation == "converse" else STREAM_PROFILE
         self.path = f"/model/{profile}/{operation}"
-        self.headers = sign("POST", self.path, BODY, "bench.example", KEY, region,
+        self.headers = sign("POST", self.path, body, "bench.example", KEY, region,
                             headers={"content-type": "application/json"})
-        self.bytes = request_bytes("POST", self.path, self.headers, BODY)
+        self.bytes = request_bytes("POST", self.path, self.headers, body)
 
 
 def wrk(port: int, request: Request, connections: int, seconds: int, folder: pathlib.Path) -> float:

@@ -6,6 +6,7 @@
 
 import argparse
 import asyncio
+import json
 import os
 import pathlib
 import shutil
@@ -15,13 +16,20 @@ import sys
 import tempfile
 
 from client import KEY, Request, hold_streams, latencies_us, percentile, wrk
-from stack import BINARY, WORKERS, Process, Stack, free_port, wait_for
+from stack import BINARY, ROOT, WORKERS, Process, Stack, free_port, wait_for
+from tokens import read_slowly, tokens
 
 CONNECTIONS = 64
 ROUNDS = 3
 STREAMS = 1000
+TOKENS_A_SECOND = 20
+BUSY_STREAMS = 400  # while CPU a token is measured
+BODY_MB = 20
+SLOW_SECONDS = 8
 OPERATOR = "bench.internal"
 MILAN, FRANKFURT = "eu-south-1", "eu-central-1"
+NOVA, SONNET = "amazon.nova-2-lite-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0"
+CHAT_BENCH = ROOT / "build/release/src/chat/chat_bench"
 
 # Budget and goal of each figure: docs of the product call the second one "good".
 BUDGETS = {
@@ -31,6 +39,12 @@ BUDGETS = {
     "added latency at one connection, p99": (300, 100, "us"),
     "added time to the first chunk, p50": (200, 100, "us"),
     f"memory with {STREAMS} open streams": (100, 60, "MB"),
+    "CPU a streamed token, translated, relative to nginx": (1.3, 1.0, "x"),
+    "CPU a streamed token through a peer, relative to nginx": (2.6, 2.0, "x"),
+    f"added delay of a token, {STREAMS} streams on one core, p99": (50, 10, "ms"),
+    "translating a request of 4 KB and its answer": (15, 10, "us"),
+    f"memory for a body of {BODY_MB} MB, over its size": (75, 50, "MB"),
+    "memory for a client that reads 1 KB a second": (2, 1, "MB"),
 }
 
 
@@ -46,9 +60,9 @@ class Region:
             subprocess.run([BINARY, "pki", *command, "--region", name, "--dir", self.folder / "pki"], check=True,
                            stdout=subprocess.DEVNULL)
 
-    def write(self, backends: dict[str, str], peers: list["Region"]) -> None:
+    def write(self, backends: dict[str, str], peers: list["Region"], workers: int = WORKERS) -> None:
         """backends: model id -> URL."""
-        lines = [f"region: {self.name}", f"operator_domain: {OPERATOR}", "state_dir: state", f"workers: {WORKERS}",
+        lines = [f"region: {self.name}", f"operator_domain: {OPERATOR}", "state_dir: state", f"workers: {workers}",
                  f"listen: {{api: 127.0.0.1:{self.api}, peer: 127.0.0.1:{self.peer}}}",
                  f"tls: {{peer: {{certificate: pki/{self.name}/1-peer.pem, key: pki/{self.name}/1-peer.key}}}}",
                  "log: {level: warn}"]
@@ -80,6 +94,10 @@ keys: [{{id: {KEY[0]}, secret: {KEY[1]}, principal: "arn:aws:iam::111122223333:u
         return process
 
 
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
 def cpu_us_a_request(processes: list[Process], port: int, request: Request, seconds: int,
                      folder: pathlib.Path) -> tuple[float, float]:
     """Microseconds of CPU a request, and requests a second."""
@@ -93,22 +111,14 @@ def added_us(direct: list[float], through: list[float], share: float) -> float:
     return percentile(through, share) - percentile(direct, share)
 
 
-def measure(stack: Stack, seconds: int, requests: int) -> dict[str, float]:
+def measure_requests(stack: Stack, seconds: int, requests: int) -> dict[str, float]:
     unary, stream = Request("converse"), Request("converse-stream")
-    nova, sonnet = "amazon.nova-2-lite-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0"
     standin = stack.standin()
     floor, floor_port = stack.floor(standin)
-    slow_port = free_port()
-    slow = stack.start("slow_standin", [sys.executable, str(pathlib.Path(__file__).with_name("slow_standin.py")),
-                                        str(slow_port)])
-    wait_for(f"http://127.0.0.1:{slow_port}/health", slow)
 
     home = Region(stack, MILAN)
-    home.write({nova: f"http://127.0.0.1:{standin}", sonnet: f"http://127.0.0.1:{standin}/stream"}, [])
+    home.write({NOVA: f"http://127.0.0.1:{standin}", SONNET: f"http://127.0.0.1:{standin}/stream"}, [])
     gateway = home.start()
-
-    def say(text: str) -> None:
-        print(text, flush=True)
 
     results: dict[str, float] = {}
     say(f"one hop: {ROUNDS} rounds of {seconds} s, {CONNECTIONS} connections, signed Converse requests")
@@ -135,29 +145,97 @@ def measure(stack: Stack, seconds: int, requests: int) -> dict[str, float]:
     results["added time to the first chunk, p50"] = added_us(direct, through, 0.5)
     say(f"  first chunk of a stream: nginx adds {added_us(direct, proxied, 0.5):.0f} us, "
         f"tidegate {added_us(direct, through, 0.5):.0f} us")
-    gateway.stop()
-    stack.processes.remove(gateway)
+    stack.end(gateway)
 
     say("two hops: Milan has no model server, Frankfurt has; both gateways' CPU")
     source, destination = Region(Sub(stack, "two"), MILAN), Region(Sub(stack, "two"), FRANKFURT)
     source.write({}, [destination])
-    destination.write({nova: f"http://127.0.0.1:{standin}"}, [source])
+    destination.write({NOVA: f"http://127.0.0.1:{standin}"}, [source])
     pair = [destination.start(), source.start()]
     wrk(source.api, unary, CONNECTIONS, 1, stack.folder)
     both = statistics.median(cpu_us_a_request(pair, source.api, unary, seconds, stack.folder)[0] for _ in range(ROUNDS))
     say(f"  {both:.1f} us CPU in both, {one_hop:.1f} us in one hop")
     results["CPU through a peer, both gateways, relative to one hop"] = both / one_hop
     for process in pair:
-        process.stop()
-        stack.processes.remove(process)
+        stack.end(process)
+    return results
 
+
+def measure_open_streams(stack: Stack) -> dict[str, float]:
     say(f"{STREAMS} open streams")
     held = Region(Sub(stack, "held"), MILAN)
-    held.write({sonnet: f"http://127.0.0.1:{slow_port}"}, [])
+    held.write({SONNET: f"http://127.0.0.1:{stack.token_standin(1)}"}, [])
     gateway = held.start()
-    results[f"memory with {STREAMS} open streams"] = asyncio.run(
-        hold_streams(held.api, stream, STREAMS, gateway.resident_mb))
-    return results
+    memory = asyncio.run(hold_streams(held.api, Request("converse-stream"), STREAMS, gateway.resident_mb))
+    stack.end(gateway)
+    return {f"memory with {STREAMS} open streams": memory}
+
+
+def measure_tokens(stack: Stack, seconds: int) -> dict[str, float]:
+    """One worker each; the same streams through nginx, a gateway that translates them, and two gateways."""
+    stream = Request("converse-stream")
+    standin = stack.token_standin(TOKENS_A_SECOND)
+    floor, floor_port = stack.floor(standin, "token-floor", 1)
+    home, source, destination = (Region(Sub(stack, name), region) for name, region in (
+        ("token-home", MILAN), ("token-two", MILAN), ("token-two", FRANKFURT)))
+    home.write({SONNET: f"http://127.0.0.1:{standin}"}, [], 1)
+    source.write({}, [destination], 1)
+    destination.write({SONNET: f"http://127.0.0.1:{standin}"}, [source], 1)
+    gateway, pair = home.start(), [destination.start(), source.start()]
+
+    say(f"{BUSY_STREAMS} streams of {TOKENS_A_SECOND} tokens a second, out of phase: {ROUNDS} rounds of {seconds} s")
+    costs: dict[str, list[float]] = {"nginx": [], "one hop": [], "two hops": []}
+    for _ in range(ROUNDS):
+        for name, port, processes in (("nginx", floor_port, [floor]), ("one hop", home.api, [gateway]),
+                                      ("two hops", source.api, pair)):
+            costs[name].append(tokens(port, stream, BUSY_STREAMS, seconds, processes).cpu_us)
+        say("  " + "    ".join(f"{name} {costs[name][-1]:5.2f} us CPU a token" for name in costs))
+    one, two = (statistics.median(ours / floors for ours, floors in zip(costs[name], costs["nginx"]))
+                for name in ("one hop", "two hops"))
+
+    say(f"{STREAMS} streams of {TOKENS_A_SECOND} tokens a second, one worker")
+    direct, through = (tokens(port, stream, STREAMS, seconds, []).delay_p99_ms for port in (floor_port, home.api))
+    say(f"  p99 of a token's delay: {direct:.1f} ms through nginx, {through:.1f} ms through tidegate")
+    for process in (floor, gateway, *pair):
+        stack.end(process)
+    return {"CPU a streamed token, translated, relative to nginx": one,
+            "CPU a streamed token through a peer, relative to nginx": two,
+            f"added delay of a token, {STREAMS} streams on one core, p99": through}
+
+
+def measure_translation() -> dict[str, float]:
+    say("translating a request of 4 KB and its answer, without a socket")
+    done = subprocess.run([str(CHAT_BENCH), "--benchmark_filter=^translate_(request|answer)$",
+                           "--benchmark_format=json", "--benchmark_repetitions=5"], check=True, capture_output=True)
+    found = [row for row in json.loads(done.stdout)["benchmarks"] if row.get("aggregate_name") == "median"]
+    assert len(found) == 2 and {row["time_unit"] for row in found} == {"ns"}
+    return {"translating a request of 4 KB and its answer": sum(row["cpu_time"] for row in found) / 1000}
+
+
+def measure_memory(stack: Stack) -> dict[str, float]:
+    standin = stack.token_standin(TOKENS_A_SECOND)
+    region = Region(Sub(stack, "memory"), MILAN)
+    region.write({NOVA: f"http://127.0.0.1:{standin}/unary", SONNET: f"http://127.0.0.1:{standin}/flood"}, [])
+    gateway = region.start()
+    small = Request("converse")
+    latencies_us(region.api, small, 50)
+
+    say(f"a request body of {BODY_MB} MB, and a client that reads 1 KB a second")
+    text = "Why do the tides rise and fall? " * (BODY_MB * 1_000_000 // 32)
+    large = Request("converse", body=json.dumps({"messages": [{"role": "user", "content": [{"text": text}]}]}).encode())
+    gateway.reset_peak()
+    before = gateway.resident_mb()
+    latencies_us(region.api, large, 1)
+    body = gateway.peak_mb() - before - len(large.bytes) / 1e6
+    latencies_us(region.api, small, 50)
+    say(f"  {before:.0f} MB before, {gateway.peak_mb():.0f} MB at most, {gateway.resident_mb():.0f} MB after")
+
+    gateway.reset_peak()
+    before = gateway.resident_mb()
+    read_slowly(region.api, Request("converse-stream"), SLOW_SECONDS)
+    slow = gateway.peak_mb() - before
+    stack.end(gateway)
+    return {f"memory for a body of {BODY_MB} MB, over its size": body, "memory for a client that reads 1 KB a second": slow}
 
 
 class Sub:
@@ -188,7 +266,11 @@ def main() -> int:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-bench-"))
     stack = Stack(folder)
     try:
-        results = measure(stack, 2 if quick else 6, 1000 if quick else 5000)
+        results = measure_translation()
+        results |= measure_tokens(stack, 2 if quick else 6)
+        results |= measure_requests(stack, 2 if quick else 6, 1000 if quick else 5000)
+        results |= measure_open_streams(stack)
+        results |= measure_memory(stack)
     finally:
         stack.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -74,9 +74,24 @@ class Process:
             total += int(fields[11]) + int(fields[12])
         return total / CLOCK_TICKS
 
-    def resident_mb(self) -> float:
+    def cpu_ns(self) -> int:
+        """The same as cpu_seconds(), as finely as the kernel knows it (clock_getcpuclockid)."""
+        return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in self.family())
+
+    def peak_mb(self) -> float:
+        """The most memory that it has had since reset_peak()."""
+        return self.status_mb("VmHWM")
+
+    def reset_peak(self) -> None:
+        for pid in self.family():
+            pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def status_mb(self, name: str) -> float:
         text = "".join(pathlib.Path(f"/proc/{pid}/status").read_text() for pid in self.family())
-        return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1024
+        return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(name)) / 1024
+
+    def resident_mb(self) -> float:
+        return self.status_mb("VmRSS")
 
     def stop(self) -> None:
         self.popen.send_signal(signal.SIGTERM)
@@ -116,6 +131,10 @@ class Stack:
         self.processes.append(process)
         return process
 
+    def end(self, process: Process) -> None:
+        process.stop()
+        self.processes.remove(process)
+
     def stop(self) -> None:
         for process in reversed(self.processes):
             process.stop()
@@ -150,8 +169,15 @@ http {{
             location ~ converse-stream$ {{ {as_events} }}""")
         return port
 
-    def floor(self, standin: int) -> tuple[Process, int]:
-        return self.nginx("floor", WORKERS, """
+    def token_standin(self, tokens_a_second: float) -> int:
+        port = free_port()
+        process = self.start(f"tokens-{tokens_a_second}", [
+            sys.executable, str(pathlib.Path(__file__).with_name("token_standin.py")), str(port), str(tokens_a_second)])
+        wait_for(f"http://127.0.0.1:{port}/health", process)
+        return port
+
+    def floor(self, standin: int, name: str = "floor", workers: int = WORKERS) -> tuple[Process, int]:
+        return self.nginx(name, workers, """
             location / { proxy_pass http://standin; proxy_http_version 1.1; proxy_set_header Connection "";
                          proxy_buffering off; }""",
                           f"upstream standin {{ server 127.0.0.1:{standin}; keepalive 256; }}")

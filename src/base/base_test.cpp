@@ -55,6 +55,14 @@ TEST(Json, RefusesWhatTwoReadersCouldReadDifferently) {
   EXPECT_FALSE(json::parse(std::string(100, '[') + std::string(100, ']')));
 }
 
+TEST(Json, NumbersAreReadExactly) {
+  for (const char* text : {"9.314674407370955E18", "1E-400", "1.7976931348623157E308", "5E-324"}) {
+    const auto value = json::parse(text);
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(value->as_double(), std::strtod(text, nullptr)) << text;
+  }
+}
+
 TEST(Json, CanonicalFormIsRfc8785) {
   const auto v = json::parse(
       R"({"b":[1.0,1e30,4.5,2e-3,1e-27,0.000001],"a":"\u20ac\n\u000f","\ufb33":1,"\ud83d\ude00":2})");

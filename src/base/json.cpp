@@ -157,7 +157,10 @@ struct Builder : Handler {
     stack.push_uint64(u);
     return true;
   }
-  bool on_double(double d, text, ec& error) {
+  bool on_double(double d, text s, ec& error) {
+    // Boost.JSON rounds some numbers to a neighbour; what is passed on must be what came. A number
+    // that is out of range is left to it: 0, or infinity.
+    std::from_chars(s.data(), s.data() + s.size(), d);
     if (!std::isfinite(d)) {  // there is no way to write it again
       error = boost::json::error::exponent_overflow;
       return false;
