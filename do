@@ -13,6 +13,7 @@ readonly BUILD_PACKAGES=(
   libboost1.81-dev libnghttp2-dev libssl-dev zlib1g-dev libsqlite3-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libmimalloc-dev prometheus-cpp-dev libgtest-dev libbenchmark-dev
   python3-venv openssl iproute2)
+readonly FUZZ_PACKAGES=(libclang-rt-19-dev)
 readonly BENCH_PACKAGES=(nginx-light wrk nghttp2-client)
 readonly STYLE_PACKAGES=(clang-format-19 git)
 
@@ -32,12 +33,13 @@ Work on it
   build [PRESET]      release (default), debug, asan or tsan; all targets
   test [SUITE...]     unit, clients, conformance, integration (default: all); --all-clients for the slow ones, too;
                       --preset PRESET for unit tests of another build
+  fuzz [SECONDS]      run every parser's libFuzzer target, SECONDS in all (300); --keep adds to the kept corpus
   fmt                 format the C++ sources
   lint                format, dependency rules, file sizes, links
   docs                write docs/reference/ from what the program says of itself
   bench               measure against nginx as a plain proxy, print ratios
   profile             count what runs under the benchmark's requests, in cmake/release.profdata: release builds use it
-  ci                  lint and test with every client, as CI does
+  ci                  lint, test with every client, and fuzz, as CI does
   clean               remove build/ and .tidegate/
 USAGE
 }
@@ -149,6 +151,12 @@ cmd_test() {
   "$VENV/bin/python" tools/run_tests.py --jobs "$(build_jobs)" "$@"
 }
 
+cmd_fuzz() {
+  install_packages "${BUILD_PACKAGES[@]}" "${FUZZ_PACKAGES[@]}"
+  build_targets fuzz fuzz
+  python3 tools/fuzz.py --jobs "$(build_jobs)" "$@"
+}
+
 cpp_files() { git ls-files --cached --others --exclude-standard -- '*.cpp' '*.hpp'; }
 
 cmd_fmt() {
@@ -172,7 +180,7 @@ cmd_docs() {
 cmd_bench() {
   install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
   prepare_python
-  build_targets release tidegate
+  build_targets release tidegate chat_bench
   "$VENV/bin/python" bench/run.py "$@"
 }
 
@@ -191,6 +199,7 @@ cmd_profile() {
 cmd_ci() {
   cmd_lint
   cmd_test --all-clients "$@"
+  cmd_fuzz
 }
 
 cmd_clean() {
@@ -202,7 +211,7 @@ main() {
   local command=${1:-help}
   (($#)) && shift
   case $command in
-    run | env | stop | build | test | fmt | lint | docs | bench | profile | ci | clean) "cmd_$command" "$@" ;;
+    run | env | stop | build | test | fuzz | fmt | lint | docs | bench | profile | ci | clean) "cmd_$command" "$@" ;;
     help | -h | --help) usage ;;
     *) usage >&2; fail "no command '$command'" ;;
   esac
