@@ -194,13 +194,15 @@ def measure_tokens(stack: Stack, seconds: int) -> dict[str, float]:
                 for name in ("one hop", "two hops"))
 
     say(f"{STREAMS} streams of {TOKENS_A_SECOND} tokens a second, one worker")
-    direct, through = (tokens(port, stream, STREAMS, seconds, []).delay_p99_ms for port in (floor_port, home.api))
-    say(f"  p99 of a token's delay: {direct:.1f} ms through nginx, {through:.1f} ms through tidegate")
+    direct, proxied, through = (tokens(port, stream, STREAMS, seconds, []).delay_p99_ms
+                                for port in (standin, floor_port, home.api))
+    say(f"  p99 of a token's delay: {direct:.1f} ms without a proxy, {proxied:.1f} ms through nginx, "
+        f"{through:.1f} ms through tidegate")
     for process in (floor, gateway, *pair):
         stack.end(process)
     return {"CPU a streamed token, translated, relative to nginx": one,
             "CPU a streamed token through a peer, relative to nginx": two,
-            f"added delay of a token, {STREAMS} streams on one core, p99": through}
+            f"added delay of a token, {STREAMS} streams on one core, p99": through - direct}
 
 
 def measure_translation() -> dict[str, float]:
@@ -230,10 +232,13 @@ def measure_memory(stack: Stack) -> dict[str, float]:
     latencies_us(region.api, small, 50)
     say(f"  {before:.0f} MB before, {gateway.peak_mb():.0f} MB at most, {gateway.resident_mb():.0f} MB after")
 
+    endless = Request("converse-stream")
+    read_slowly(region.api, endless, 1)
     gateway.reset_peak()
     before = gateway.resident_mb()
-    read_slowly(region.api, Request("converse-stream"), SLOW_SECONDS)
+    read_slowly(region.api, endless, SLOW_SECONDS)
     slow = gateway.peak_mb() - before
+    say(f"  {before:.1f} MB before the slow reader, {before + slow:.1f} MB at most")
     stack.end(gateway)
     return {f"memory for a body of {BODY_MB} MB, over its size": body, "memory for a client that reads 1 KB a second": slow}
 

@@ -70,6 +70,8 @@ def tokens(port: int, request: Request, streams: int, seconds: float, processes:
     opened.read(seconds, delays)
     spent = sum(process.cpu_ns() for process in processes) - before
     opened.close()
+    if not delays:
+        sys.exit(f"bench: no token came within {seconds} s: this machine stood still")
     return Tokens(len(delays), spent / 1000 / len(delays), percentile(sorted(delays), 0.99) / 1000)
 
 
