@@ -20,8 +20,14 @@ FUZZ_TARGET(data, size) {
     if (line.empty()) break;
   }
   const bool plain = identity::check_target(head).has_value();
-  const auto claim = identity::parse_claim(head);
+  using enum identity::ApiKeyHeaders;
+  const auto claim = identity::parse_claim(head, none);
+  for (const auto accepted : {bearer, bearer_or_x_api_key}) {
+    const auto with_keys = identity::parse_claim(head, accepted);
+    if (claim) CHECK(with_keys && !with_keys->api_key);  // a signature is not taken for a key
+  }
   if (claim) {
+    CHECK(!claim->api_key);
     (void)identity::check_signed_headers(head, *claim);
     const std::string once = tidegate::aws::canonical_request(head, claim->signed_headers, {});
     CHECK(once.starts_with("POST\n") &&
@@ -38,7 +44,7 @@ FUZZ_TARGET(data, size) {
                             head.query().find("x-") != std::string_view::npos ||
                             head.query().find('%') != std::string_view::npos;
   if (plain && !query_signed) {
-    const auto own = identity::parse_claim(ours);
+    const auto own = identity::parse_claim(ours, none);
     CHECK(own && identity::check_signed_headers(ours, *own));
   }
   return 0;
