@@ -57,6 +57,10 @@ const Model* Catalog::model(std::string_view id) const {
   return look_up(models_, id);
 }
 
+const Geography* Catalog::geography(std::string_view id) const {
+  return look_up(geographies_, id);
+}
+
 const RegionInfo* Catalog::region(const RegionId& id) const {
   const auto at = std::ranges::lower_bound(regions_, id, {}, &RegionInfo::id);
   return at != regions_.end() && at->id == id ? &*at : nullptr;

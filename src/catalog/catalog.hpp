@@ -45,6 +45,15 @@ struct Model {
   bool streams = true;
 };
 
+// A named set of Regions, inside which a profile of that geography keeps its requests (each row may
+// also have its own source). The set never changes under a version.
+struct Geography {
+  std::string id;  // "eu"
+  std::uint32_t version = 1;
+  std::vector<RegionId> regions;  // sorted; empty: every Region of the source's partition
+  bool everywhere() const { return regions.empty(); }
+};
+
 enum class Scope : std::uint8_t { geographic, global };
 
 class Row;
@@ -106,12 +115,15 @@ class Catalog {
 
   const Profile* profile(std::string_view id) const;
   const Model* model(std::string_view id) const;
+  const Geography* geography(std::string_view id) const;
   const RegionInfo* region(const RegionId& id) const;
   std::span<const RegionInfo> regions() const { return regions_; }
   std::vector<const Profile*> profiles_from(const RegionId& source) const;  // sorted by id
   const std::map<std::string, Profile, std::less<>>& profiles() const { return profiles_; }
   const std::map<std::string, Model, std::less<>>& models() const { return models_; }
-  const std::string& digest() const { return digest_; }  // SHA-256 of the data, 64 hex digits
+  const std::map<std::string, Geography, std::less<>>& geographies() const { return geographies_; }
+  const std::string& document() const { return document_; }  // the text it was read from
+  const std::string& digest() const { return digest_; }      // its SHA-256, 64 hex digits
   // A row of one: what a bare model id may use, the source Region and nothing else. Its profile id
   // is the model id.
   static Row in_region_row(std::string_view model_id, const RegionId& source);
@@ -121,6 +133,8 @@ class Catalog {
   std::vector<RegionInfo> regions_;
   std::map<std::string, Model, std::less<>> models_;
   std::map<std::string, Profile, std::less<>> profiles_;
+  std::map<std::string, Geography, std::less<>> geographies_;
+  std::string document_;
   std::string digest_;
 };
 

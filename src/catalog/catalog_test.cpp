@@ -70,6 +70,17 @@ TEST(BuiltIn, EuProfilesNeverLeaveTheEuButForTheirOwnSource) {
   EXPECT_EQ(rows, 171u);
 }
 
+TEST(BuiltIn, GeographiesAreNamedSets) {
+  const auto catalog = Catalog::built_in();
+  EXPECT_EQ(catalog->geographies().size(), 8u);
+  std::set<std::string> eu;
+  for (const RegionId& id : catalog->geography("eu")->regions) eu.insert(id.str());
+  EXPECT_EQ(eu, eu6);
+  EXPECT_TRUE(catalog->geography("global")->everywhere());
+  EXPECT_FALSE(catalog->geography("us")->everywhere());
+  EXPECT_EQ(catalog->geography("uk"), nullptr);
+}
+
 TEST(BuiltIn, LondonIsTheAwkwardCase) {
   const auto catalog = Catalog::built_in();
   EXPECT_EQ(catalog->profile("eu.amazon.nova-2-lite-v1:0")->row(region("eu-west-2")), nullptr);
@@ -141,6 +152,7 @@ TEST(Row, DestinationsStayValidWhenTheRowMoves) {
 constexpr std::string_view document = R"({"format":1,"provenance":{"what":"test"},
 "regions":[{"id":"eu-west-1","city":"Dublin","country":"IE","partition":"aws"},
 {"id":"us-gov-west-1","city":"Oregon","country":"US","partition":"aws-us-gov"}],
+"geographies":[{"id":"eu","version":1,"regions":["us-gov-west-1","eu-west-1"]}],
 "models":[{"id":"a.m","name":"M","provider":"A","input":["text"],"output":["text"],"streams":true}],
 "profiles":[{"id":"eu.a.m","name":"EU M","scope":"geographic","geography":"eu","model":"a.m",
 "version":3,
@@ -163,6 +175,13 @@ TEST(Parse, NamesWhatIsWrong) {
       {"\"city\":\"Dublin\"", "\"town\":\"Dublin\"", "regions[0]: member \"city\" is missing"},
       {"\"city\":\"Dublin\"", "\"city\":\"Dublin\",\"zone\":\"a\"", "regions[0].zone"},
       {"\"id\":\"us-gov-west-1\"", "\"id\":\"eu-west-1\"", "\"eu-west-1\" comes twice"},
+      {"\"geography\":\"eu\"", "\"geography\":\"uk\"", "\"uk\" is not a geography"},
+      {"\"version\":1", "\"version\":0", "geographies[0].version"},
+      {"\"version\":1", "\"version\":1,\"name\":\"EU\"", "geographies[0].name"},
+      {"[\"us-gov-west-1\",", "[\"eu-west-9\",", "Region \"eu-west-9\" is not registered"},
+      {"[\"us-gov-west-1\",", "[\"eu-west-1\",", "Region \"eu-west-1\" comes twice"},
+      {"[\"us-gov-west-1\",", "[\"*\",", "must stand alone"},
+      {"[\"us-gov-west-1\",\"eu-west-1\"]", "[]", "geographies[0].regions"},
       {"\"streams\":true", "\"streams\":1", "models[0].streams"},
       {"\"input\":[\"text\"]", "\"input\":[\"smell\"]", "\"smell\" is not a modality"},
       {"\"output\":[\"text\"]", "\"output\":\"text\"", "models[0].output"},

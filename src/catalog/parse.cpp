@@ -155,6 +155,45 @@ Result<std::vector<RegionId>> read_row(const Catalog& catalog, const RegionInfo&
   return row;
 }
 
+Result<std::uint32_t> read_version(Members& members) {
+  TRY(const std::int64_t version, members.integer("version"));
+  if (version < 1 || version > limits::profile_version_max) {
+    return wrong(members.member("version"),
+                 fmt::format("must be from 1 to {}", limits::profile_version_max));
+  }
+  return static_cast<std::uint32_t>(version);
+}
+
+// Its Regions by name, or "*" alone: every Region of the source's partition.
+Result<Geography> read_geography(const Catalog& catalog, const json::value& v, std::string where) {
+  TRY(Members members, Members::open(v, std::move(where)));
+  Geography geography;
+  TRY(geography.id, members.text("id"));
+  TRY(geography.version, read_version(members));
+  TRY(const json::array* names, members.list("regions"));
+  TRY_VOID(members.finish());
+  const std::string at = members.member("regions");
+  if (names->empty()) return wrong(at, "must be a list of Regions that is not empty");
+  for (const json::value& item : *names) {
+    if (!item.is_string()) return wrong(at, "must be a list of Regions");
+    const RegionId id{std::string(item.get_string())};
+    if (id.str() == "*") {
+      if (names->size() > 1) return wrong(at, "\"*\" must stand alone");
+      return geography;
+    }
+    if (!catalog.region(id)) {
+      return wrong(at, fmt::format("Region \"{}\" is not registered", id.str()));
+    }
+    geography.regions.push_back(id);
+  }
+  std::ranges::sort(geography.regions);
+  if (const auto twice = std::ranges::adjacent_find(geography.regions);
+      twice != geography.regions.end()) {
+    return wrong(at, fmt::format("Region \"{}\" comes twice", twice->str()));
+  }
+  return geography;
+}
+
 Result<Scope> read_scope(Members& members) {
   TRY(std::string name, members.text("scope"));
   if (name == "geographic") return Scope::geographic;
@@ -175,12 +214,15 @@ class CatalogReader {
     if (format != format_version) return wrong("document.format", "must be 1");
     TRY_VOID(members.object("provenance"));  // for people: free members
     TRY(const json::array* regions, members.list("regions"));
+    TRY(const json::array* geographies, members.list("geographies"));
     TRY(const json::array* models, members.list("models"));
     TRY(const json::array* profiles, members.list("profiles"));
     TRY_VOID(members.finish());
     TRY_VOID(read_regions(*regions));
+    TRY_VOID(read_geographies(*geographies));
     TRY_VOID(read_models(*models));
     TRY_VOID(read_profiles(*profiles));
+    catalog_->document_ = text;
     catalog_->digest_ = to_hex(sha256(text));
     return std::move(catalog_);
   }
@@ -196,6 +238,18 @@ class CatalogReader {
     const auto twice = std::ranges::adjacent_find(regions, {}, &RegionInfo::id);
     if (twice != regions.end()) {
       return wrong("regions", fmt::format("\"{}\" comes twice", twice->id.str()));
+    }
+    return {};
+  }
+
+  Result<void> read_geographies(const json::array& items) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::string where = fmt::format("geographies[{}]", i);
+      TRY(Geography geography, read_geography(*catalog_, items[i], where));
+      const std::string id = geography.id;
+      if (!catalog_->geographies_.emplace(id, std::move(geography)).second) {
+        return wrong(where, fmt::format("\"{}\" comes twice", id));
+      }
     }
     return {};
   }
@@ -231,6 +285,10 @@ class CatalogReader {
     TRY(profile.name, members.text("name"));
     TRY(profile.scope, read_scope(members));
     TRY(profile.geography, members.text("geography"));
+    if (!catalog_->geography(profile.geography)) {
+      return wrong(members.member("geography"),
+                   fmt::format("\"{}\" is not a geography", profile.geography));
+    }
     TRY(profile.model_id, members.text("model"));
     if (!catalog_->model(profile.model_id)) {
       return wrong(members.member("model"), fmt::format("\"{}\" is not a model", profile.model_id));
@@ -238,11 +296,7 @@ class CatalogReader {
     if (profile.id != fmt::format("{}.{}", profile.geography, profile.model_id)) {
       return wrong(members.member("id"), "must be the geography, a dot and the model");
     }
-    TRY(const std::int64_t version, members.integer("version"));
-    if (version < 1 || version > limits::profile_version_max) {
-      return wrong(members.member("version"), "must be at least 1");
-    }
-    profile.version = static_cast<std::uint32_t>(version);
+    TRY(profile.version, read_version(members));
     TRY(const json::object* rows, members.object("rows"));
     if (rows->empty()) return wrong(members.member("rows"), "must have a row");
     TRY_VOID(members.finish());

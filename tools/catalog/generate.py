@@ -4,8 +4,8 @@
     tools/catalog/generate.py TABLE.json > src/catalog/profiles.json
 
 TABLE.json is a list of {profileId, geography, modelId, name, sources: {source: [destinations]}, evidence}, where a
-destination "*" stands for every Region of the source's partition. The result holds facts only: Regions, models,
-profiles and their rows. It is committed; run this again only when AWS publishes new profiles.
+destination "*" stands for every Region of the source's partition. The result holds facts only: Regions,
+geographies, models, profiles and their rows. It is committed; run this again only when AWS publishes new profiles.
 """
 import json
 import sys
@@ -47,6 +47,20 @@ REGIONS = {
     "us-gov-west-1": ("Oregon", "US", "aws-us-gov"),
     "us-west-1": ("N. California", "US"),
     "us-west-2": ("Oregon", "US"),
+}
+
+# The fence, written down by hand and not derived from the rows, so that the two can be compared: inside these Regions
+# (and the source itself) a profile of the geography keeps its requests. "*": every Region of the source's partition.
+GEOGRAPHIES = {
+    "apac": ["ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1",
+             "ap-southeast-2", "ap-southeast-3", "ap-southeast-4"],
+    "au": ["ap-southeast-2", "ap-southeast-4"],
+    "ca": ["ca-central-1", "ca-west-1"],
+    "eu": ["eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-3"],
+    "global": ["*"],
+    "jp": ["ap-northeast-1", "ap-northeast-3"],
+    "us": ["us-east-1", "us-east-2", "us-west-1", "us-west-2"],
+    "us-gov": ["us-gov-east-1", "us-gov-west-1"],
 }
 
 PROVIDERS = {
@@ -133,6 +147,7 @@ def convert(table):
         "format": 1,
         "provenance": PROVENANCE | {"partly_inferred": sorted(inferred)},
         "regions": regions,
+        "geographies": [{"id": name, "version": 1, "regions": GEOGRAPHIES[name]} for name in sorted(GEOGRAPHIES)],
         "models": [models[model_id] for model_id in sorted(models)],
         "profiles": profiles,
     }
@@ -143,7 +158,7 @@ def write(catalog, out):
     line = lambda value: json.dumps(value, ensure_ascii=True)
     out.write('{\n "format": %d,\n "provenance": {\n' % catalog["format"])
     out.write(",\n".join(f"  {line(k)}: {line(v)}" for k, v in catalog["provenance"].items()))
-    for member in ("regions", "models"):
+    for member in ("regions", "geographies", "models"):
         out.write(f'\n {"}" if member == "regions" else "]"},\n {line(member)}: [\n')
         out.write(",\n".join("  " + line(item) for item in catalog[member]))
     out.write('\n ],\n "profiles": [\n')
