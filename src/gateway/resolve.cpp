@@ -6,6 +6,7 @@
 #include "aws/arn.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
+#include "gateway/resolve.hpp"
 
 namespace tidegate::gateway {
 namespace {
@@ -80,9 +81,9 @@ Result<Target> application_target(const api::ApplicationProfile& application,
 
 }  // namespace
 
-Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_view account,
-                                 const Snapshot& snapshot) const {
-  const catalog::RegionId& source = region_.config().region;
+Result<Target> resolve(std::string_view model_reference, std::string_view account,
+                       const catalog::RegionId& source, const Snapshot& snapshot,
+                       const FindApplicationProfile& find_application) {
   TRY(const api::ModelReference reference, api::parse_model_reference(model_reference));
   using Kind = api::ModelReference::Kind;
   if (reference.kind != Kind::id && reference.region != source.str()) {
@@ -107,11 +108,19 @@ Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_v
   if (names_model && known) return model_target(reference.id, source, snapshot);
   // AWS wants the ARN of an application profile here; its id alone names it as well.
   if (reference.kind == Kind::id || reference.kind == Kind::application_profile_arn) {
-    if (const auto profile = region_.application_profiles().find(account, reference.id)) {
+    if (const auto profile = find_application(account, reference.id)) {
       return application_target(*profile, source, snapshot);
     }
   }
   return invalid("List the identifiers that this Region knows with ListInferenceProfiles.");
+}
+
+Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_view account,
+                                 const Snapshot& snapshot) const {
+  return gateway::resolve(model_reference, account, region_.config().region, snapshot,
+                          [this](std::string_view owner, std::string_view id) {
+                            return region_.application_profiles().find(owner, id);
+                          });
 }
 
 }  // namespace tidegate::gateway

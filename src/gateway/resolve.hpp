@@ -1,0 +1,21 @@
+// Stage 3 without a request: what a name means at one source, in one snapshot. The pipeline asks
+// it, and the proof of the fence asks the same code.
+#pragma once
+
+#include <functional>
+
+#include "gateway/application_profiles.hpp"
+#include "gateway/snapshot.hpp"
+#include "gateway/trail.hpp"
+
+namespace tidegate::gateway {
+
+using FindApplicationProfile =
+    std::function<ApplicationProfileTable::Profile(std::string_view account, std::string_view id)>;
+
+// Errors: invalid_model_identifier and on_demand_not_supported, in AWS's words.
+Result<Target> resolve(std::string_view model_reference, std::string_view account,
+                       const catalog::RegionId& source, const Snapshot& snapshot,
+                       const FindApplicationProfile& find_application);
+
+}  // namespace tidegate::gateway
