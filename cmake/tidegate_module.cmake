@@ -13,7 +13,7 @@ set(TIDEGATE_RANKS
   model:5 peer:5
   api:6
   gateway:7
-  net:8 store:8 config:8
+  net:8 store:8 config:8 proof:8
   admin:9
   cli:10)
 

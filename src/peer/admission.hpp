@@ -29,6 +29,7 @@ class Admission {
   // subset_widens, model, body_hash, expired, replayed, operation. peer_capacity where the replay
   // table is full.
   Result<void> admit(const AdmissionQuestion& question) const;
+  const std::shared_ptr<const catalog::Catalog>& catalog() const { return catalog_; }
 
  private:
   Result<void> check_request(const AdmissionQuestion& question) const;

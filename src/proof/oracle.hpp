@@ -1,0 +1,56 @@
+// The same question, answered by other code: the catalogue's document, read by the plainest reader
+// that can read it, and the fence written out as it is said. It shares the JSON parser and SHA-256
+// with the rest and nothing else: no row type, no star expanded beforehand, no index.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace tidegate::proof {
+
+class Oracle {
+ public:
+  using Names = std::set<std::string>;  // of Regions, or "*" as the document has it
+  struct Geography {
+    std::int64_t version = 0;
+    Names regions;
+  };
+  struct Profile {
+    std::string model, geography;
+    std::int64_t version = 0;
+    std::map<std::string, Names> rows;  // by source
+  };
+
+  // Errors: configuration.
+  static Result<Oracle> read(std::string_view document);
+
+  // Empty: a request for this profile, sent to the source, may run in the destination. Else why it
+  // may not.
+  std::string refusal(const std::string& profile, const std::string& source,
+                      const std::string& destination) const;
+  // Whether its geography is no boundary, so that the operator's grant is needed.
+  bool needs_grant(const std::string& profile) const;
+  // Of a row that the document has: SHA-256 of the canonical text, 64 hex digits.
+  std::string row_hash(const std::string& profile, const std::string& source) const;
+  // A row's destinations, "*" expanded.
+  Names destinations(const std::string& profile, const std::string& source) const;
+
+  const Names& regions() const { return regions_; }
+  const std::map<std::string, Geography>& geographies() const { return geographies_; }
+  const std::map<std::string, Profile>& profiles() const { return profiles_; }
+
+ private:
+  bool lists(const Names& names, const std::string& source, const std::string& destination) const;
+
+  Names regions_;
+  std::map<std::string, std::string> partitions_;  // by Region
+  std::map<std::string, Geography> geographies_;
+  std::map<std::string, Profile> profiles_;
+};
+
+}  // namespace tidegate::proof
