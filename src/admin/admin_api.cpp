@@ -6,6 +6,7 @@
 #include "api/operations.hpp"
 #include "aws/sigv4.hpp"
 #include "gateway/background.hpp"
+#include "proof/report_json.hpp"
 
 namespace tidegate::admin {
 namespace {
@@ -81,6 +82,9 @@ Task<Result<json::value>> AdminApi::answer(http::Exchange& exchange) {
   constexpr std::string_view requests = "/v1/requests/";
   if (head.method == "GET" && path == "/v1/status") co_return status();
   if (head.method == "GET" && path == "/v1/route") co_return route(head.query());
+  if (head.method == "GET" && path == "/v1/proof") {
+    co_return co_await offload(worker_.loop(), region_.background(), [this] { return proof(); });
+  }
   if (head.method == "GET" && path == "/v1/documents") co_return documents();
   if (head.method == "POST" && path == "/v1/documents") co_return co_await apply(exchange);
   if (head.method == "GET" && path.starts_with(requests)) {
@@ -215,6 +219,19 @@ Result<json::value> AdminApi::route(std::string_view query) const {
     }
     out["policyChecks"] = std::move(list);
   }
+  return json::value(std::move(out));
+}
+
+// Of the catalogue that routes here and of the one that admits here, which need not be the same.
+Result<json::value> AdminApi::proof() const {
+  const auto source = region_.snapshot()->catalog;
+  TRY(const proof::Report report, proof::prove({.source = source,
+                                                .destination = region_.admission().catalog(),
+                                                .document = source->document()},
+                                               region_.clock()));
+  json::object out = proof::to_json(report);
+  out["region"] = region_.config().region.str();
+  out["rows"] = proof::rows_json(*source);
   return json::value(std::move(out));
 }
 

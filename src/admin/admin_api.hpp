@@ -4,6 +4,7 @@
 //   GET  /v1/requests/{id}                the stored record of one request: what `explain` shows
 //   GET  /v1/route?profile=P[&principal=ARN]   dry run: the row, where it would go now, and why
 //   GET  /v1/service-events?max=N         GeofenceViolation and other facts that are not requests
+//   GET  /v1/proof                        the fence proven over what is loaded, and its rows
 //   GET  /v1/documents                    versions, names and API keys' digests, never a secret
 //   POST /v1/documents                    principals, keys, policies, grants; all or nothing
 #pragma once
@@ -26,6 +27,7 @@ class AdminApi final : public http::Handler {
   Result<json::value> route(std::string_view query) const;
   Task<Result<json::value>> apply(http::Exchange& exchange);
   json::object documents() const;
+  Result<json::value> proof() const;
   json::object peer_status(const peer::PeerConfig& peer) const;
 
   gateway::Region& region_;

@@ -11,6 +11,7 @@
 #include "aws/errors.hpp"
 #include "cli/backend_links.hpp"
 #include "cli/background_thread.hpp"
+#include "cli/proven_catalog.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
 #include "net/listener.hpp"
@@ -180,8 +181,10 @@ Result<void> RealServer::open_stores() {
   TRY(documents_, store::SqliteDocuments::open(config_.state_dir + "/documents.sqlite"));
   TRY(profiles_, store::SqliteProfiles::open(config_.state_dir + "/documents.sqlite"));
   background_ = std::make_unique<BackgroundThread>();
+  TRY(auto catalog,
+      take_into_force(catalog::Catalog::built_in(), config_.region.str(), *log_, clock_, rng_));
   TRY(region_,
-      gateway::Region::create(config_, catalog::Catalog::built_in(),
+      gateway::Region::create(config_, std::move(catalog),
                               {clock_, *log_, *background_, *documents_, *profiles_}, rng_.next()));
   return {};
 }

@@ -95,7 +95,7 @@ def test_the_reference_pages_are_what_the_program_says():
 def test_help_names_every_command(regions):
     done = regions.tidegate("--help")
     assert done.returncode == 0
-    for command in ("serve", "dev", "pki", "apply", "explain", "route", "status", "replay"):
+    for command in ("serve", "dev", "pki", "apply", "explain", "route", "status", "replay", "prove"):
         assert command in done.stdout
 
 
