@@ -55,6 +55,46 @@ TEST(Json, RefusesWhatTwoReadersCouldReadDifferently) {
   EXPECT_FALSE(json::parse(std::string(100, '[') + std::string(100, ']')));
 }
 
+TEST(Json, StringsWithEscapesAreReadAsTheLibraryReadsThem) {
+  const char* const strings[] = {
+      R"("")",
+      R"("\n")",
+      R"("a\"b\\c\/d")",
+      R"("\b\f\n\r\t")",
+      R"("\u0041\u00e9\u20ac")",
+      R"("\ud83c\udf0a")",
+      R"("\u0000")",
+      "\"caf\xc3\xa9\\n\"",
+      "\"\x7f\"",
+      "\"\x7f"
+      "0\"",
+      "\"\x7f"
+      "1\\n\"",
+      R"("plain")",
+  };
+  for (const std::string first : strings) {
+    for (const std::string second : strings) {
+      for (const std::string& text :
+           {"[" + first + "," + second + "]", "{" + first + ":" + second + "}",
+            "[\"\\t\"," + first + "]"}) {
+        const auto ours = json::parse(text);
+        ASSERT_TRUE(ours) << text;
+        EXPECT_EQ(*ours, boost::json::parse(text)) << text;
+      }
+    }
+  }
+  for (const char* bad :
+       {R"(["\x"])", R"(["\u12"])", R"(["\u12g4"])", R"(["\ud83c"])", R"(["\ud83c\u0041"])",
+        R"(["\udf0a"])", "[\"\\n\x01\"]", "[\"\\n\xff\"]", R"(["\n)", R"(["\)", R"([\"a"])",
+        R"(["a"\n])", R"({"\n":1,"\u000a":2})"}) {
+    const auto result = json::parse(bad);
+    ASSERT_FALSE(result) << bad;
+    EXPECT_EQ(result.error().code, ErrorCode::malformed_json);
+  }
+  const auto place = json::parse("[\"\\n\\n\\n\",x]");
+  EXPECT_TRUE(place.error().message.contains("byte 10")) << place.error().message;
+}
+
 TEST(Json, NumbersAreReadExactly) {
   for (const char* text : {"9.314674407370955E18", "1E-400", "1.7976931348623157E308", "5E-324"}) {
     const auto value = json::parse(text);

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <boost/json/src.hpp>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/json_escapes.hpp"
 #include "base/limits.hpp"
 
 namespace tidegate::json {
@@ -123,6 +122,9 @@ struct Builder : Handler {
       : stack(boost::json::storage_ptr{}, scratch, scratch_size) {}
   boost::json::value_stack stack;
   std::size_t members = 0;
+  const TakenOut* taken_out = nullptr;  // the document is its text
+
+  text original(text s) const { return taken_out ? text(taken_out->original(s)) : s; }
 
   bool on_object_end(std::size_t n, ec&) {
     members += n;
@@ -138,7 +140,7 @@ struct Builder : Handler {
     return true;
   }
   bool on_key(text s, std::size_t, ec&) {
-    stack.push_key(s);
+    stack.push_key(original(s));
     return true;
   }
   bool on_string_part(text s, std::size_t, ec&) {
@@ -146,7 +148,7 @@ struct Builder : Handler {
     return true;
   }
   bool on_string(text s, std::size_t, ec&) {
-    stack.push_string(s);
+    stack.push_string(original(s));
     return true;
   }
   bool on_int64(std::int64_t i, text, ec&) {
@@ -241,12 +243,12 @@ std::string first_duplicate(std::string_view text) {
   return parser.handler().duplicate;
 }
 
-}  // namespace
-
-Result<value> parse(std::string_view text, boost::json::storage_ptr storage) {
+Result<value> parse_as_it_stands(std::string_view text, const TakenOut* taken_out,
+                                 boost::json::storage_ptr storage) {
   unsigned char scratch[4096];  // the values of the open objects and arrays
   boost::json::basic_parser<Builder> parser(strict(), scratch, sizeof scratch);
   Builder& builder = parser.handler();
+  builder.taken_out = taken_out;
   builder.stack.reset(std::move(storage));
   boost::system::error_code ec;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
@@ -264,6 +266,17 @@ Result<value> parse(std::string_view text, boost::json::storage_ptr storage) {
   return out;
 }
 
+}  // namespace
+
+Result<value> parse(std::string_view text, boost::json::storage_ptr storage) {
+  // Boost.JSON reads a string a byte at a time from its first escape on, and prompts have a line
+  // feed in every line.
+  if (const auto taken_out = take_out_escaped_strings(text)) {
+    if (auto out = parse_as_it_stands(taken_out->text, &*taken_out, storage)) return out;
+  }
+  return parse_as_it_stands(text, nullptr, std::move(storage));  // what is wrong, and where
+}
+
 std::string serialize(const value& v) {
   return boost::json::serialize(v);
 }
@@ -272,57 +285,6 @@ std::string canonical(const value& v) {
   std::string out;
   append_canonical(out, v);
   return out;
-}
-
-namespace {
-
-bool needs_escape(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
-}
-
-// Where the next character stands that needs an escape, or the text's end. Eight bytes at a time:
-// the lowest byte that a mask marks is always a right one (higher ones may be marked by its
-// borrow).
-std::size_t next_escape(std::string_view text, std::size_t at) {
-  static_assert(std::endian::native == std::endian::little);
-  constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
-  const auto below = [](std::uint64_t word, std::uint64_t bound) {
-    return (word - ones * bound) & ~word;
-  };
-  for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data() + at, sizeof word);
-    const std::uint64_t found =
-        (below(word, 0x20) | below(word ^ ones * '"', 1) | below(word ^ ones * '\\', 1)) & high;
-    if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
-  }
-  while (at < text.size() && !needs_escape(text[at])) ++at;
-  return at;
-}
-
-void append_escape(std::string& out, unsigned char c) {
-  static constexpr std::string_view letters = "\"\"\\\\\bb\ff\nn\rr\tt";  // pairs
-  for (std::size_t i = 0; i < letters.size(); i += 2) {
-    if (static_cast<unsigned char>(letters[i]) != c) continue;
-    out += '\\';
-    out += letters[i + 1];
-    return;
-  }
-  fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-}
-
-}  // namespace
-
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (std::size_t start = 0;;) {
-    const std::size_t escape = next_escape(text, start);
-    out.append(text, start, escape - start);
-    if (escape == text.size()) break;
-    append_escape(out, static_cast<unsigned char>(text[escape]));
-    start = escape + 1;
-  }
-  out += '"';
 }
 
 void append_number(std::string& out, std::int64_t number) {
