@@ -20,7 +20,7 @@ from stack import BINARY, ROOT, WORKERS, Process, Stack, free_port, wait_for
 from tokens import read_slowly, tokens
 
 CONNECTIONS = 64
-ROUNDS = 3
+ROUNDS, CPU_ROUNDS = 3, 5
 STREAMS = 1000
 TOKENS_A_SECOND = 20
 BUSY_STREAMS = 400  # while CPU a token is measured
@@ -111,28 +111,47 @@ def added_us(direct: list[float], through: list[float], share: float) -> float:
     return percentile(through, share) - percentile(direct, share)
 
 
-def measure_requests(stack: Stack, seconds: int, requests: int) -> dict[str, float]:
-    unary, stream = Request("converse"), Request("converse-stream")
-    standin = stack.standin()
-    floor, floor_port = stack.floor(standin)
+def measure_cpu(stack: Stack, standin: int, seconds: int) -> dict[str, float]:
+    """nginx, a gateway, and two of them, one after the other in each round: a machine that changes its speed between
+    rounds changes it for all three, so the ratios are of neighbours."""
+    unary = Request("converse")
+    floor, floor_port = stack.floor(standin, "cpu-floor")
+    home, source, destination = (Region(Sub(stack, name), region) for name, region in (
+        ("one", MILAN), ("two", MILAN), ("two", FRANKFURT)))
+    home.write({NOVA: f"http://127.0.0.1:{standin}"}, [])
+    source.write({}, [destination])
+    destination.write({NOVA: f"http://127.0.0.1:{standin}"}, [source])
+    gateway, pair = home.start(), [destination.start(), source.start()]
+    ways = (("nginx", floor_port, [floor]), ("one hop", home.api, [gateway]), ("two hops", source.api, pair))
 
+    say(f"{CPU_ROUNDS} rounds of {seconds} s each, {CONNECTIONS} connections, signed Converse requests; two hops: Milan has "
+        "no model server, Frankfurt has; both gateways' CPU")
+    costs: dict[str, list[float]] = {name: [] for name, _, _ in ways}
+    for _, port, _ in ways:
+        wrk(port, unary, CONNECTIONS, 1, stack.folder)
+    for _ in range(CPU_ROUNDS):
+        rates = {}
+        for name, port, processes in ways:
+            cpu, rates[name] = cpu_us_a_request(processes, port, unary, seconds, stack.folder)
+            costs[name].append(cpu)
+        say("  " + "    ".join(f"{name} {costs[name][-1]:5.1f} us CPU {rates[name]:6.0f}/s" for name in costs))
+
+    def ratio(name: str, floor_name: str) -> float:
+        return statistics.median(ours / floors for ours, floors in zip(costs[name], costs[floor_name]))
+    for process in (floor, gateway, *pair):
+        stack.end(process)
+    return {"CPU a request, relative to nginx": ratio("one hop", "nginx"),
+            "CPU through a peer, both gateways, relative to one hop": ratio("two hops", "one hop")}
+
+
+def measure_latency(stack: Stack, standin: int, requests: int) -> dict[str, float]:
+    unary, stream = Request("converse"), Request("converse-stream")
+    floor, floor_port = stack.floor(standin)
     home = Region(stack, MILAN)
     home.write({NOVA: f"http://127.0.0.1:{standin}", SONNET: f"http://127.0.0.1:{standin}/stream"}, [])
     gateway = home.start()
 
     results: dict[str, float] = {}
-    say(f"one hop: {ROUNDS} rounds of {seconds} s, {CONNECTIONS} connections, signed Converse requests")
-    floors, ours = [], []
-    wrk(home.api, unary, CONNECTIONS, 1, stack.folder)
-    wrk(floor_port, unary, CONNECTIONS, 1, stack.folder)
-    for _ in range(ROUNDS):
-        floors.append(cpu_us_a_request([floor], floor_port, unary, seconds, stack.folder))
-        ours.append(cpu_us_a_request([gateway], home.api, unary, seconds, stack.folder))
-        say(f"  nginx {floors[-1][0]:6.1f} us CPU, {floors[-1][1]:7.0f}/s    "
-            f"tidegate {ours[-1][0]:6.1f} us CPU, {ours[-1][1]:7.0f}/s")
-    one_hop = statistics.median(cpu for cpu, _ in ours)
-    results["CPU a request, relative to nginx"] = one_hop / statistics.median(cpu for cpu, _ in floors)
-
     say(f"one connection: {requests} requests each, over the way without a proxy")
     latencies_us(home.api, unary, requests // 4)
     direct, proxied, through = (latencies_us(port, unary, requests) for port in (standin, floor_port, home.api))
@@ -145,18 +164,7 @@ def measure_requests(stack: Stack, seconds: int, requests: int) -> dict[str, flo
     results["added time to the first chunk, p50"] = added_us(direct, through, 0.5)
     say(f"  first chunk of a stream: nginx adds {added_us(direct, proxied, 0.5):.0f} us, "
         f"tidegate {added_us(direct, through, 0.5):.0f} us")
-    stack.end(gateway)
-
-    say("two hops: Milan has no model server, Frankfurt has; both gateways' CPU")
-    source, destination = Region(Sub(stack, "two"), MILAN), Region(Sub(stack, "two"), FRANKFURT)
-    source.write({}, [destination])
-    destination.write({NOVA: f"http://127.0.0.1:{standin}"}, [source])
-    pair = [destination.start(), source.start()]
-    wrk(source.api, unary, CONNECTIONS, 1, stack.folder)
-    both = statistics.median(cpu_us_a_request(pair, source.api, unary, seconds, stack.folder)[0] for _ in range(ROUNDS))
-    say(f"  {both:.1f} us CPU in both, {one_hop:.1f} us in one hop")
-    results["CPU through a peer, both gateways, relative to one hop"] = both / one_hop
-    for process in pair:
+    for process in (floor, gateway):
         stack.end(process)
     return results
 
@@ -273,7 +281,9 @@ def main() -> int:
     try:
         results = measure_translation()
         results |= measure_tokens(stack, 2 if quick else 6)
-        results |= measure_requests(stack, 2 if quick else 6, 1000 if quick else 5000)
+        standin = stack.standin()
+        results |= measure_cpu(stack, standin, 2 if quick else 5)
+        results |= measure_latency(stack, standin, 1000 if quick else 5000)
         results |= measure_open_streams(stack)
         results |= measure_memory(stack)
     finally:
