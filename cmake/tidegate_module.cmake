@@ -56,6 +56,9 @@ function(tidegate_module NAME)
   list(TRANSFORM ARG_DEPENDS PREPEND tidegate_)
 
   if(sources)
+    if(CMAKE_CXX_FLAGS_RELWITHDEBINFO MATCHES "-fprofile-use")  # what release builds are optimised for
+      set_source_files_properties(${sources} PROPERTIES OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/release.profdata)
+    endif()
     add_library(tidegate_${NAME} STATIC ${sources})
     tidegate_flags(tidegate_${NAME})
     target_link_libraries(tidegate_${NAME} PUBLIC ${ARG_DEPENDS} ${ARG_LIBRARIES})
