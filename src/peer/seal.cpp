@@ -21,6 +21,7 @@ constexpr std::uint64_t marks = 0x8080'8080'8080'8080;
 
 // Up to eight bytes as the lowest of a word, and back.
 std::uint64_t load(std::string_view bytes) {
+  static_assert(std::endian::native == std::endian::little);
   std::uint64_t word = 0;
   std::memcpy(reinterpret_cast<char*>(&word) + sizeof word - bytes.size(), bytes.data(),
               bytes.size());
