@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
-from support.deployment import REGIONS, SCRIPTED_MODEL, Deployment, eventually
+from support.deployment import MILAN, NOVA, REGIONS, SCRIPTED_MODEL, Deployment, eventually, inference_region, script
+
+MEMORY_GROWTH_MAX_KB = 30_000  # of a whole file of abuse; one connection's buffers are below 1 MB
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +37,23 @@ def bedrock(regions):
 @pytest.fixture
 def cloudtrail(regions):
     return regions.client("cloudtrail")
+
+
+@pytest.fixture
+def milan(regions):
+    return regions.region(MILAN)
+
+
+@pytest.fixture(scope="module")
+def bounded_memory(running):
+    """For a file of abuse: Milan has not grown by the end of it."""
+    before = running.resident_kb(MILAN)
+    yield
+    assert running.resident_kb(MILAN) - before < MEMORY_GROWTH_MAX_KB
+
+
+@pytest.fixture
+def still_serving(regions):
+    """For a case of abuse: a good request is answered right after it."""
+    yield
+    assert inference_region(regions.client("bedrock-runtime").converse(modelId=NOVA, messages=script())) == MILAN

@@ -15,11 +15,6 @@ BODY = json.dumps({"messages": [{"role": "user", "content": [{"text": "hello"}]}
 TARGET = "/model/eu.amazon.nova-2-lite-v1%3A0/converse"
 
 
-@pytest.fixture
-def milan(regions):
-    return regions.region(MILAN)
-
-
 @pytest.fixture(autouse=True)
 def still_serving(regions):
     yield

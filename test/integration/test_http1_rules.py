@@ -8,31 +8,15 @@ import socket
 
 import pytest
 
-from support.deployment import MILAN, NOVA, eventually, inference_region, one_record, script
+from support.deployment import MILAN, eventually, one_record, script
 from support.wire import Answer, connect, converse_bytes, exchange, read_answer, request_bytes, sign
 
 BODY = json.dumps({"messages": [{"role": "user", "content": [{"text": "hello"}]}]}).encode()
 TARGET = "/model/eu.amazon.nova-2-lite-v1%3A0/converse"
 HIDDEN = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
-MEMORY_GROWTH_MAX_KB = 30_000  # of a whole file of abuse; one connection's buffers are below 1 MB
 
 
-@pytest.fixture
-def milan(regions):
-    return regions.region(MILAN)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def bounded_memory(running):
-    before = running.resident_kb(MILAN)
-    yield
-    assert running.resident_kb(MILAN) - before < MEMORY_GROWTH_MAX_KB
-
-
-@pytest.fixture(autouse=True)
-def still_serving(regions):
-    yield
-    assert inference_region(regions.client("bedrock-runtime").converse(modelId=NOVA, messages=script())) == MILAN
+pytestmark = pytest.mark.usefixtures("bounded_memory", "still_serving")
 
 
 def get(*lines: bytes, line: bytes = b"GET /health HTTP/1.1", host: bytes = b"host: x\r\n") -> bytes:

@@ -9,32 +9,16 @@ import struct
 import pytest
 
 from support import frames as h2
-from support.deployment import MILAN, NOVA, eventually, inference_region, one_record, script
+from support.deployment import MILAN, eventually, one_record, script
 from support.frames import DATA, END_HEADERS, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, Http2, block, frame, head, headers
 from support.single import KEY as SINGLE_KEY
 from support.single import Single
 from support.wire import Answer, sign
 
 TARGET = "/model/eu.amazon.nova-2-lite-v1%3A0/converse"
-MEMORY_GROWTH_MAX_KB = 30_000  # of a whole file of abuse
 
 
-@pytest.fixture
-def milan(regions):
-    return regions.region(MILAN)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def bounded_memory(running):
-    before = running.resident_kb(MILAN)
-    yield
-    assert running.resident_kb(MILAN) - before < MEMORY_GROWTH_MAX_KB
-
-
-@pytest.fixture(autouse=True)
-def still_serving(regions):
-    yield
-    assert inference_region(regions.client("bedrock-runtime").converse(modelId=NOVA, messages=script())) == MILAN
+pytestmark = pytest.mark.usefixtures("bounded_memory", "still_serving")
 
 
 GET = head()
