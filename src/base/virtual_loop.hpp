@@ -45,6 +45,8 @@ class VirtualLoop final : public Loop {
     }
   }
 
+  bool others_ready() const override { return !ready_.empty(); }
+
   // Runs all that is due up to `end`; time then stands at `end`.
   void run_until(MonoTime end) {
     for (;;) {

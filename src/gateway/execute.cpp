@@ -45,6 +45,7 @@ model::Attempt failed(Error error, MonoTime now) {
 }  // namespace
 
 Task<model::Attempt> Pipeline::execute(http::Exchange& exchange, Trail& trail) {
+  co_await worker_.loop().step_end();
   const catalog::RegionId& destination = trail.decision->destination->region();
   http::Headers headers = answer_headers(trail, destination.str());
   model::Attempt attempt = destination == region_.config().region

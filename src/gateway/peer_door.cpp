@@ -146,6 +146,7 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
     co_await refuse(exchange, token.error(), "");
     co_return;
   }
+  co_await worker_.loop().step_end();
   const auto format = chat::find_format(token->operation, token->model_id);
   if (!format) {
     co_await refuse(exchange, format.error(), token->request_id);
@@ -178,6 +179,7 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
   model::Attempt attempt =
       co_await worker_.executor().execute(hashing, std::move(work), std::move(headers));
   slot.release();
+  co_await worker_.loop().step_end();
   std::string digest = hashing.digest_with(attempt.answer_tail);
   co_await answer(exchange, *token, std::move(attempt), std::move(digest));
 }

@@ -23,6 +23,7 @@ Task<void> Pipeline::serve(http::Exchange& exchange) {
       continue_trace(exchange.head().headers.get("traceparent").value_or(""), worker_.rng());
 
   Result<Answer> outcome = co_await run(exchange, trail);
+  co_await worker_.loop().step_end();
   // Always, before the last byte leaves: success, refusal, client gone. What cannot be recorded is
   // not answered.
   if (auto recorded = co_await record(exchange, trail, outcome); !recorded)
@@ -47,9 +48,11 @@ Task<void> Pipeline::serve(http::Exchange& exchange) {
 
 Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
   CO_TRY(trail.call, co_await receive(exchange, trail));  // which operation; the whole body
+  co_await worker_.loop().step_end();
   CO_TRY(trail.principal, identify(*trail.call, exchange, *trail.snapshot));  // who
   CO_TRY_VOID(name_model(*trail.call));
   if (!trail.call->operation().is_invocation()) co_return co_await control(exchange, trail);
+  co_await worker_.loop().step_end();
   CO_TRY(trail.target, resolve(trail.call->model_reference, trail.principal->account(),
                                *trail.snapshot));  // which Regions: no other from here on
   CO_TRY(trail.format, chat::find_format(trail.call->called, trail.target->model_id));
@@ -59,10 +62,12 @@ Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
   // A door's stream is asked for in the body, and is another action for policies.
   if (trail.request->streams())
     trail.call->match.operation = &api::streamed(trail.call->operation());
+  co_await worker_.loop().step_end();
   CO_TRY(trail.permit, authorize(trail));       // may they
   CO_TRY(auto admitted, admit(*trail.permit));  // is there room for one more
   trail.admitted.emplace(std::move(admitted));
   CO_TRY_VOID(co_await open_record(exchange, trail));  // before a byte leaves for a model
+  co_await worker_.loop().step_end();
   const MonoTime deadline = worker_.loop().now() + region_.config().capacity_wait;
   for (int left = limits::attempts_max;;) {
     CO_TRY(trail.decision, co_await route(exchange, trail, deadline));  // where, with the reasons

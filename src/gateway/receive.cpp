@@ -54,6 +54,7 @@ Task<Result<Call>> Pipeline::receive(http::Exchange& exchange, Trail& trail) {
             .claim = {},
             .body = {},
             .body_hash = {}};
+  co_await worker_.loop().step_end();
   CO_TRY(call.claim, worker_.authenticator().check_head(exchange.head(), head.signing_name,
                                                         trail.snapshot->keys, trail.arrived_wall,
                                                         api_key_headers(head)));

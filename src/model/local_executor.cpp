@@ -181,7 +181,9 @@ Task<Result<void>> LocalExecutor::converse(Run& run, const chat::Conversation& c
     CO_TRY(const Reply reply, co_await ask(run, std::move(request), streaming));
     co_return co_await answer_stream(run, *reply.answer, conversation);
   }
+  co_await loop_.step_end();
   CO_TRY(const std::string body, co_await ask_whole(run, std::move(request)));
+  co_await loop_.step_end();
   auto completion = run.adapter().read(body, conversation);
   if (!completion) {
     co_return fail(answer_failure(std::move(completion).error(), Phase::before_first_byte));

@@ -54,6 +54,7 @@ class EpollLoop final : public Loop {
     return timers_.add(when, std::move(work));
   }
   void cancel(TimerId timer) override { timers_.cancel(timer); }
+  bool others_ready() const override { return !ready_.empty(); }
 
   // Until stop(). One thread, once at a time.
   void run();

@@ -59,6 +59,7 @@ Task<Result<std::size_t>> SocketStream::read(std::span<char> into) {
     const ssize_t got = ::recv(socket_.get(), into.data(), into.size(), 0);
     if (got >= 0) {
       readable_ = hang_up_ || static_cast<std::size_t>(got) == into.size();
+      co_await loop_.step_end();
       co_return static_cast<std::size_t>(got);
     }
     if (errno == EAGAIN) {
@@ -73,6 +74,7 @@ Task<Result<void>> SocketStream::write(std::string_view first, std::string_view 
   std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
                              iovec{const_cast<char*>(second.data()), second.size()}};
   std::size_t left = first.size() + second.size();
+  co_await loop_.step_end();
   while (left > 0) {
     while (socket_ && !writable_) co_await Edge{writer_};
     if (!socket_) co_return fail(broken("closed here"));
