@@ -3,6 +3,7 @@
 
 #include "base/limits.hpp"
 #include "http/h1_codec.hpp"
+#include "http/field_text.hpp"
 #include "http/h1_grammar.hpp"
 
 namespace tidegate::http::h1 {
@@ -81,7 +82,7 @@ Result<std::optional<std::string>> BodyDecoder::take_line(std::string_view& byte
   std::string line = std::exchange(line_, {});
   if (!line.ends_with("\r\n")) return malformed("a line between chunks ends with a bare LF");
   line.resize(line.size() - 2);
-  if (!all_of(line, text)) return malformed("a line between chunks has a control byte");
+  if (!is_field_text(line)) return malformed("a line between chunks has a control byte");
   return line;
 }
 

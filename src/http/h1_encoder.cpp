@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 
+#include "http/field_text.hpp"
 #include "http/h1_codec.hpp"
 #include "http/h1_grammar.hpp"
 
@@ -12,9 +13,9 @@ namespace {
 void append_value(std::string& to, std::string_view value) {
   const std::size_t start = to.size();
   to += value;
-  if (!is_text(value)) {
+  if (!is_field_text(value)) {
     for (std::size_t i = start; i < to.size(); ++i) {
-      if (!(classes[static_cast<unsigned char>(to[i])] & text)) to[i] = ' ';
+      if (!is_field_byte(to[i])) to[i] = ' ';
     }
   }
 }
@@ -142,7 +143,7 @@ Result<std::string> encode_request_head(const ClientRequest& request, std::strin
   to += " HTTP/1.1\r\n";
   append_header(to, "host", host);
   for (const Header& header : request.headers) {
-    if (!all_of(header.name, token) || !is_text(header.value)) return refuse("header");
+    if (!all_of(header.name, token) || !is_field_text(header.value)) return refuse("header");
     append_header(to, header.name, header.value);
   }
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {

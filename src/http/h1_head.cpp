@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "base/limits.hpp"
+#include "http/field_text.hpp"
 #include "http/h1_codec.hpp"
 #include "http/h1_grammar.hpp"
 
@@ -62,7 +63,7 @@ Result<void> parse_headers(std::string_view lines, Headers& headers) {
       return malformed("a header's name has a byte that is not allowed");
     }
     const std::string_view value = trim(line.substr(colon + 1));
-    if (!is_text(value)) return malformed("a header's value has a control byte");
+    if (!is_field_text(value)) return malformed("a header's value has a control byte");
     headers.add(line.substr(0, colon), value);
   }
   return {};
@@ -182,7 +183,7 @@ Result<Response> parse_response(std::string_view head, std::string_view request_
   const auto [end, error] = std::from_chars(line.data() + 9, line.data() + 12, status);
   if (error != std::errc{} || end != line.data() + 12 || status < 100)
     return malformed("the status is not a number");
-  if (!all_of(line.substr(12), text)) return malformed("the reason has a control byte");
+  if (!is_field_text(line.substr(12))) return malformed("the reason has a control byte");
 
   Response response;
   response.head.status = status;

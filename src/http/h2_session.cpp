@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/limits.hpp"
+#include "http/field_text.hpp"
 #include "http/h2_callbacks.hpp"
 
 namespace tidegate::http {
@@ -69,6 +70,13 @@ struct CallbackTable {
   CallbackTable& operator=(const CallbackTable&) = delete;
   nghttp2_session_callbacks* callbacks = nullptr;
 };
+
+// RFC 9113, section 8.2.1.
+bool is_value(std::string_view value) {
+  constexpr std::string_view blank = " \t";
+  return is_field_text(value) &&
+         (value.empty() || (!blank.contains(value.front()) && !blank.contains(value.back())));
+}
 
 }  // namespace
 
@@ -348,7 +356,7 @@ bool H2Session::Fields::add(const Headers& headers) {
                    : header.name;
     if (std::ranges::find(connection_headers, name) != connection_headers.end()) continue;
     if (name.starts_with(':') || nghttp2_check_header_name(bytes_of(name), name.size()) == 0 ||
-        nghttp2_check_header_value_rfc9113(bytes_of(header.value), header.value.size()) == 0) {
+        !is_value(header.value)) {
       return false;
     }
     push(name, header.value);
