@@ -125,9 +125,9 @@ HmacKey::HmacKey(std::string_view key) {
   OPENSSL_cleanse(block.data(), block.size());
 }
 
-Sha256 HmacKey::sign(std::string_view data) const {
+Sha256 HmacKey::sign(std::initializer_list<std::string_view> parts) const {
   Sha256Hasher inner = inner_, outer = outer_;
-  inner.update(data);
+  for (const std::string_view part : parts) inner.update(part);
   outer.update(view(inner.finish()));
   return outer.finish();
 }
@@ -150,29 +150,38 @@ std::string to_hex(std::string_view bytes) {
   return out;
 }
 
-std::optional<std::string> from_hex(std::string_view text) {
-  if (text.size() % 2 != 0) return std::nullopt;
-  const auto value = [](char c) -> int {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  };
-  std::string out(text.size() / 2, '\0');
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = value(text[2 * i]);
-    const int low = value(text[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out[i] = static_cast<char>(high * 16 + low);
+namespace {
+constexpr auto hex_values = [] {
+  std::array<std::uint8_t, 256> values;
+  values.fill(0xff);
+  for (std::uint8_t v = 0; v < 16; ++v) values[static_cast<unsigned char>(hex_digits[v])] = v;
+  for (std::uint8_t v = 10; v < 16; ++v) values[static_cast<unsigned char>('A' + v - 10)] = v;
+  return values;
+}();
+
+// False where a digit is none.
+bool read_hex(std::string_view text, char* to) {
+  std::uint8_t all = 0;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    const std::uint8_t high = hex_values[static_cast<unsigned char>(text[i])];
+    const std::uint8_t low = hex_values[static_cast<unsigned char>(text[i + 1])];
+    all |= high | low;
+    *to++ = static_cast<char>(high << 4 | low);
   }
+  return all < 16;
+}
+}  // namespace
+
+std::optional<std::string> from_hex(std::string_view text) {
+  std::string out(text.size() / 2, '\0');
+  if (text.size() % 2 != 0 || !read_hex(text, out.data())) return std::nullopt;
   return out;
 }
 
 std::optional<Sha256> sha256_from_hex(std::string_view text) {
-  const auto bytes = from_hex(text);
   Sha256 digest;
-  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  if (text.size() != 2 * digest.size() || !read_hex(text, reinterpret_cast<char*>(digest.data())))
+    return std::nullopt;
   return digest;
 }
 

@@ -34,7 +34,8 @@ class Sha256Hasher {
 class HmacKey {
  public:
   explicit HmacKey(std::string_view key);
-  Sha256 sign(std::string_view data) const;
+  Sha256 sign(std::string_view data) const { return sign({data}); }
+  Sha256 sign(std::initializer_list<std::string_view> parts) const;  // as if they were one
 
  private:
   Sha256Hasher inner_, outer_;

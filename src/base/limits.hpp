@@ -117,6 +117,8 @@ inline constexpr auto report_silent = 1s;    // older: the Region is silent
 inline constexpr auto token_lifetime = 60s;
 inline constexpr auto token_clock_skew = 30s;  // between two Regions; the replay table covers it
 inline constexpr std::size_t token_bytes_max = 4'096;
+inline constexpr std::size_t packed_text_bytes_max = 4'096;  // a text in a token or trailer
+inline constexpr std::size_t packed_texts_max = 256;         // in a list of a token
 inline constexpr std::size_t replay_entries =
     1 << 19;  // tokens a minute that the replay table can hold: 8,700 a second
 inline constexpr std::size_t replay_probes_max =

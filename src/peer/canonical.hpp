@@ -5,17 +5,15 @@
 // string or number, all are refused, so that no two readers can read a document differently.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace tidegate::peer {
+#include "peer/is.hpp"
 
-template <class T, class Bare>
-concept Is = std::same_as<std::remove_const_t<T>, Bare>;
+namespace tidegate::peer {
 
 template <class T>
 using Members = std::map<std::string, T, std::less<>>;

@@ -8,11 +8,8 @@
 namespace tidegate::peer {
 namespace {
 
-Sha256 mac_of(std::string_view label, std::string_view json, std::string_view link_secret) {
-  std::string text(label);
-  text += '\0';
-  text += json;
-  return hmac_sha256(link_secret, text);
+Sha256 mac_of(std::string_view label, std::string_view document, std::string_view link_secret) {
+  return HmacKey(link_secret).sign({label, std::string_view("", 1), document});
 }
 
 // A block is seven bytes, or eight octets of seven bits each; the first is the highest of a word.
@@ -83,21 +80,21 @@ std::optional<std::string> from_obs_text(std::string_view text) {
   return out;
 }
 
-std::string seal(std::string_view label, std::string_view json, std::string_view link_secret) {
-  std::string sealed(json);
-  sealed += view(mac_of(label, json, link_secret));
+std::string seal(std::string_view label, std::string_view document, std::string_view link_secret) {
+  std::string sealed(document);
+  sealed += view(mac_of(label, document, link_secret));
   return to_obs_text(sealed);
 }
 
 std::optional<std::string> unseal(std::string_view label, std::string_view wire,
                                   std::string_view link_secret, std::size_t bytes_max) {
   if (wire.size() > bytes_max || link_secret.empty()) return std::nullopt;
-  auto json = from_obs_text(wire);
-  if (!json || json->size() < sizeof(Sha256)) return std::nullopt;
-  const std::string mac = json->substr(json->size() - sizeof(Sha256));
-  json->resize(json->size() - sizeof(Sha256));
-  if (!constant_time_equal(view(mac_of(label, *json, link_secret)), mac)) return std::nullopt;
-  return json;
+  auto document = from_obs_text(wire);
+  if (!document || document->size() < sizeof(Sha256)) return std::nullopt;
+  const std::string mac = document->substr(document->size() - sizeof(Sha256));
+  document->resize(document->size() - sizeof(Sha256));
+  if (!constant_time_equal(view(mac_of(label, *document, link_secret)), mac)) return std::nullopt;
+  return document;
 }
 
 bool is_hex_digest(std::string_view text) {

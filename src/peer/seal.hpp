@@ -1,6 +1,6 @@
-// A sealed document: RFC 8785 JSON, then its HMAC-SHA-256, seven bits to an octet above 0x7f. The
-// MAC covers a label too, so that one kind of document never passes for another under the same link
-// secret.
+// A sealed document: its bytes (packed.hpp), then their HMAC-SHA-256, seven bits to an octet above
+// 0x7f. The MAC covers a label too, so that one kind of document never passes for another under the
+// same link secret.
 #pragma once
 
 #include <optional>
@@ -16,9 +16,9 @@ std::string to_obs_text(std::string_view bytes);
 // nullopt: not what to_obs_text() writes.
 std::optional<std::string> from_obs_text(std::string_view text);
 
-std::string seal(std::string_view label, std::string_view json, std::string_view link_secret);
+std::string seal(std::string_view label, std::string_view document, std::string_view link_secret);
 
-// The JSON text, its MAC checked; nullopt where it is not one, too long, or sealed under another
+// The document, its MAC checked; nullopt where it is not one, too long, or sealed under another
 // secret or label.
 std::optional<std::string> unseal(std::string_view label, std::string_view wire,
                                   std::string_view link_secret, std::size_t bytes_max);

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.hpp"
-#include "peer/canonical.hpp"
+#include "peer/packed.hpp"
 #include "peer/seal.hpp"
 
 namespace tidegate::peer {
@@ -30,23 +30,21 @@ bool is_well_formed(const RoutingToken& t) {
 }  // namespace
 
 template <class Codec, Is<RoutingToken> Token>
-void visit(Codec& codec, Token& t) {
-  codec.open();
-  codec.member("body", t.body_sha256);
-  codec.member("dst", t.destination);
-  codec.member("exp", t.expires_ms);
-  codec.member("jti", t.jti);
-  codec.member("model", t.model_id);
-  codec.member("op", t.operation);
-  codec.member("principal", t.principal_hash);
-  codec.member("profile", t.profile);
-  codec.member("pv", t.profile_version);
-  codec.member("rid", t.request_id);
-  codec.member("row", t.row_hash);
-  codec.member("src", t.source);
-  codec.member("subset", t.subset);
-  codec.constant("v", RoutingToken::version);
-  codec.close();
+void pack(Codec& codec, Token& t) {
+  codec.version(RoutingToken::version);
+  codec.text(t.jti);
+  codec.text(t.request_id);
+  codec.text(t.source);
+  codec.text(t.destination);
+  codec.text(t.profile);
+  codec.number(t.profile_version);
+  codec.digest(t.row_hash);
+  codec.texts(t.subset);
+  codec.text(t.operation);
+  codec.text(t.model_id);
+  codec.digest(t.body_sha256);
+  codec.digest(t.principal_hash);
+  codec.number(t.expires_ms);
 }
 
 Result<std::string> TokenSigner::sign(const RoutingToken& token,
@@ -83,18 +81,18 @@ Result<std::string> TokenSigner::sign(const RoutingToken& token,
   if (link_secret.size() < 32 || !is_well_formed(token)) {
     return refuse("malformed", "the routing token is not complete");
   }
-  std::string wire = seal(label, to_canonical(token), link_secret);
+  std::string wire = seal(label, packed(token), link_secret);
   if (wire.size() > limits::token_bytes_max)
     return refuse("malformed", "the routing token is too long");
   return wire;
 }
 
 Result<RoutingToken> open_token(std::string_view wire, std::string_view link_secret) {
-  const auto text = unseal(label, wire, link_secret, limits::token_bytes_max);
-  if (!text) return refuse("mac", "the routing token was not made for this link");
+  const auto bytes = unseal(label, wire, link_secret, limits::token_bytes_max);
+  if (!bytes) return refuse("mac", "the routing token was not made for this link");
   RoutingToken token;
-  if (!from_canonical(*text, token) || !is_well_formed(token)) {
-    return refuse("malformed", "the routing token is not in its canonical form");
+  if (!unpack(*bytes, token) || !is_well_formed(token)) {
+    return refuse("malformed", "the routing token is not in its form");
   }
   return token;
 }

@@ -18,7 +18,7 @@
 namespace tidegate::peer {
 
 struct RoutingToken {
-  static constexpr int version = 1;
+  static constexpr std::uint8_t version = 1;
   std::string jti;  // unique: one use only
   std::string request_id;
   std::string source, destination;

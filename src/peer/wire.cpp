@@ -6,6 +6,7 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "peer/canonical.hpp"
+#include "peer/packed.hpp"
 #include "peer/seal.hpp"
 
 namespace tidegate::peer {
@@ -57,23 +58,22 @@ void visit(Codec& codec, R& report) {
 }
 
 template <class Codec, Is<Trailer> T>
-void visit(Codec& codec, T& t) {
-  codec.open();
-  codec.member("answer", t.answer_sha256);
-  codec.member("cacheRead", t.cache_read_tokens);
-  codec.member("cacheWrite", t.cache_write_tokens);
-  codec.member("firstByteMs", t.first_byte_ms);
-  codec.member("in", t.input_tokens);
-  codec.member("message", t.error_message);
-  codec.member("model", t.model_name);
-  codec.member("out", t.output_tokens);
-  codec.member("outcome", t.outcome);
-  codec.member("region", t.region);
-  codec.member("rid", t.request_id);
-  codec.member("row", t.row_hash);
-  codec.member("stop", t.stop_reason);
-  codec.member("totalMs", t.total_ms);
-  codec.close();
+void pack(Codec& codec, T& t) {
+  codec.version(Trailer::version);
+  codec.text(t.request_id);
+  codec.text(t.region);
+  codec.text(t.outcome);
+  codec.text(t.error_message);
+  codec.text(t.model_name);
+  codec.text(t.stop_reason);
+  codec.number(t.input_tokens);
+  codec.number(t.output_tokens);
+  codec.number(t.cache_read_tokens);
+  codec.number(t.cache_write_tokens);
+  codec.number(t.first_byte_ms);
+  codec.number(t.total_ms);
+  codec.digest(t.row_hash);
+  codec.digest(t.answer_sha256);
 }
 
 std::string Report::encode() const {
@@ -98,14 +98,14 @@ Result<Report> Report::decode(std::string_view line) {
 std::string Trailer::sign(std::string_view link_secret) const {
   Trailer t = *this;
   t.error_message = clipped(error_message, limits::trailer_message_bytes_max);
-  return seal(trailer_label, to_canonical(t), link_secret);
+  return seal(trailer_label, packed(t), link_secret);
 }
 
 Result<Trailer> Trailer::open(std::string_view wire, std::string_view link_secret) {
-  const auto text = unseal(trailer_label, wire, link_secret, limits::trailer_bytes_max);
-  if (!text) return broken("a trailer that was not made for this link");
+  const auto bytes = unseal(trailer_label, wire, link_secret, limits::trailer_bytes_max);
+  if (!bytes) return broken("a trailer that was not made for this link");
   Trailer trailer;
-  if (!from_canonical(*text, trailer)) return broken("a trailer that is not in its canonical form");
+  if (!unpack(*bytes, trailer)) return broken("a trailer that is not in its form");
   return trailer;
 }
 

@@ -47,6 +47,7 @@ struct Report {
 
 // How an attempt abroad ended, from the one who ran it.
 struct Trailer {
+  static constexpr std::uint8_t version = 1;
   std::string request_id;
   std::string region;   // who ran it
   std::string outcome;  // "success" or name_of(ErrorCode)

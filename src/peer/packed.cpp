@@ -1,0 +1,57 @@
+#include "peer/packed.hpp"
+
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
+
+namespace tidegate::peer {
+
+void Packer::write(std::uint64_t number, int octets) {
+  for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8) out_ += static_cast<char>(number >> shift);
+}
+
+void Packer::digest(const std::string& hex) {
+  out_ += view(sha256_from_hex(hex).value_or(Sha256{}));
+}
+
+void Packer::text(const std::string& text) {
+  const std::string_view whole = std::string_view(text).substr(0, UINT16_MAX);
+  write(whole.size(), 2);
+  out_ += whole;
+}
+
+void Packer::texts(const std::vector<std::string>& texts) {
+  write(texts.size(), 2);
+  for (const std::string& one : texts) text(one);
+}
+
+std::string_view Unpacker::take(std::size_t octets) {
+  good_ = good_ && in_.size() >= octets;
+  if (!good_) return {};
+  const std::string_view taken = in_.substr(0, octets);
+  in_.remove_prefix(octets);
+  return taken;
+}
+
+std::uint64_t Unpacker::read(int octets) {
+  std::uint64_t number = 0;
+  for (const char octet : take(static_cast<std::size_t>(octets)))
+    number = number << 8 | static_cast<std::uint8_t>(octet);
+  return number;
+}
+
+void Unpacker::digest(std::string& hex) {
+  hex = to_hex(take(sizeof(Sha256)));
+}
+
+void Unpacker::text(std::string& text) {
+  text = take(read(2));
+  good_ = good_ && text.size() <= limits::packed_text_bytes_max && is_valid_utf8(text);
+}
+
+void Unpacker::texts(std::vector<std::string>& texts) {
+  const std::uint64_t count = read(2);
+  good_ = good_ && count <= limits::packed_texts_max;
+  for (std::uint64_t n = 0; good_ && n < count; ++n) text(texts.emplace_back());
+}
+
+}  // namespace tidegate::peer
