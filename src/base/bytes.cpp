@@ -213,10 +213,11 @@ std::string to_lower_ascii(std::string_view text) {
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
-    if (std::uint64_t word; text.size() - i >= sizeof word) {  // nearly always all ASCII
-      std::memcpy(&word, text.data() + i, sizeof word);
-      if ((word & 0x8080'8080'8080'8080) == 0) {
-        i += sizeof word;
+    // Nearly always all ASCII.
+    if (std::array<std::uint64_t, 4> words; text.size() - i >= sizeof words) {
+      std::memcpy(words.data(), text.data() + i, sizeof words);
+      if (((words[0] | words[1] | words[2] | words[3]) & 0x8080'8080'8080'8080) == 0) {
+        i += sizeof words;
         continue;
       }
     }
