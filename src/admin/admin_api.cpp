@@ -17,15 +17,6 @@ std::unexpected<Error> not_found(std::string what) {
   return fail(ErrorCode::resource_not_found, std::move(what));
 }
 
-Task<Result<std::string>> whole_body(http::Exchange& exchange) {
-  std::string body;
-  for (;;) {
-    CO_TRY(std::string piece, co_await exchange.next_body());
-    if (piece.empty()) co_return body;
-    body += piece;
-  }
-}
-
 int status_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::resource_not_found:
@@ -58,6 +49,15 @@ json::array considered(const routing::Decision& decision, std::string_view model
 
 }  // namespace
 
+Task<Result<json::value>> json_body(http::Exchange& exchange) {
+  std::string body;
+  for (;;) {
+    CO_TRY(std::string piece, co_await exchange.next_body());
+    if (piece.empty()) co_return json::parse(body);
+    body += piece;
+  }
+}
+
 Task<void> AdminApi::serve(http::Exchange& exchange) {
   auto result = co_await answer(exchange);
   http::ResponseHead head;
@@ -87,6 +87,10 @@ Task<Result<json::value>> AdminApi::answer(http::Exchange& exchange) {
   }
   if (head.method == "GET" && path == "/v1/documents") co_return documents();
   if (head.method == "POST" && path == "/v1/documents") co_return co_await apply(exchange);
+  if (head.method == "POST" && path == "/v1/restrictions")
+    co_return co_await restrict_region(exchange);
+  if (head.method == "POST" && path == "/v1/restrictions/lift")
+    co_return co_await lift_restriction(exchange);
   if (head.method == "GET" && path.starts_with(requests)) {
     const std::string id(path.substr(requests.size()));
     CO_TRY(auto record, co_await offload(worker_.loop(), region_.background(),
@@ -145,11 +149,15 @@ json::object AdminApi::status() const {
   }
   json::array peers;
   for (const auto& peer : region_.config().peers) peers.push_back(peer_status(peer));
+  json::array restrictions;
+  for (const auto& restriction : region_.restrictions().all())
+    restrictions.push_back(gateway::to_json(restriction));
   const auto audit = region_.log().health();
   return {{"region", region_.config().region.str()},
-          {"status", region_.draining()    ? "draining"
-                     : region_.can_serve() ? "ready"
-                                           : "unavailable"},
+          {"status", region_.draining()     ? "draining"
+                     : !region_.can_serve() ? "unavailable"
+                     : region_.drained()    ? "drained"
+                                            : "ready"},
           {"process", ::getpid()},
           {"workers", region_.workers().size()},
           {"documentsVersion", region_.snapshot()->version},
@@ -162,6 +170,7 @@ json::object AdminApi::status() const {
           {"backends", std::move(backends)},
           {"models", std::move(models)},
           {"peers", std::move(peers)},
+          {"restrictions", std::move(restrictions)},
           {"audit", json::object{{"writable", audit.writable},
                                  {"entries", audit.entries},
                                  {"unsynced", audit.unsynced},
@@ -254,8 +263,7 @@ json::object AdminApi::documents() const {
 }
 
 Task<Result<json::value>> AdminApi::apply(http::Exchange& exchange) {
-  CO_TRY(const std::string body, co_await whole_body(exchange));
-  CO_TRY(const json::value parsed, json::parse(body));
+  CO_TRY(const json::value parsed, co_await json_body(exchange));
   CO_TRY(gateway::Documents changes, documents_from_json(parsed));
   for (auto& key : changes.api_keys) key.created = region_.clock().wall();  // if it is a new one
   CO_TRY(const std::uint64_t version, co_await offload(worker_.loop(), region_.background(),

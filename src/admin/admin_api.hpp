@@ -5,6 +5,8 @@
 //   GET  /v1/route?profile=P[&principal=ARN]   dry run: the row, where it would go now, and why
 //   GET  /v1/service-events?max=N         GeofenceViolation and other facts that are not requests
 //   GET  /v1/proof                        the fence proven over what is loaded, and its rows
+//   POST /v1/restrictions                 cordon, drain or exclude a Region
+//   POST /v1/restrictions/lift            and its undoing
 //   GET  /v1/documents                    versions, names and API keys' digests, never a secret
 //   POST /v1/documents                    principals, keys, policies, grants; all or nothing
 #pragma once
@@ -26,6 +28,8 @@ class AdminApi final : public http::Handler {
   json::object status() const;
   Result<json::value> route(std::string_view query) const;
   Task<Result<json::value>> apply(http::Exchange& exchange);
+  Task<Result<json::value>> restrict_region(http::Exchange& exchange);  // restrictions.cpp
+  Task<Result<json::value>> lift_restriction(http::Exchange& exchange);
   json::object documents() const;
   Result<json::value> proof() const;
   json::object peer_status(const peer::PeerConfig& peer) const;
@@ -33,6 +37,9 @@ class AdminApi final : public http::Handler {
   gateway::Region& region_;
   gateway::Worker& worker_;
 };
+
+// The whole body of a request, as JSON. Errors: malformed_json, those of next_body().
+Task<Result<json::value>> json_body(http::Exchange& exchange);
 
 // Documents as JSON: what POST /v1/documents takes. Errors: configuration.
 Result<gateway::Documents> documents_from_json(const json::value& value);

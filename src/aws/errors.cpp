@@ -73,6 +73,10 @@ constexpr ErrorRow table[] = {
      in_throttling, "Delete resources that are no longer used."},
     {capacity, "TG-3002", 503, "ServiceUnavailableException", "ServiceUnavailable", in_unavailable,
      "Wait as long as Retry-After says: every Region of the profile's row is full."},
+    {regions_withdrawn, "TG-3006", 503, "ServiceUnavailableException", "ServiceUnavailable",
+     in_unavailable,
+     "Use another inference profile, or wait: every Region of the profile's row that could run it "
+     "is drained, cordoned or excluded by an operator."},
     {overloaded, "TG-3003", 503, "ServiceUnavailableException", "ServiceUnavailable",
      in_unavailable, "Wait as long as Retry-After says: this gateway is at one of its limits."},
     {draining, "TG-3004", 503, "ServiceUnavailableException", "ServiceUnavailable", in_unavailable,

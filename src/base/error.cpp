@@ -29,6 +29,7 @@ std::string_view name_of(ErrorCode code) {
       "throttled",
       "too_many_resources",
       "capacity",
+      "regions_withdrawn",
       "overloaded",
       "draining",
       "model_error",

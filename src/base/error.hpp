@@ -41,6 +41,8 @@ enum class ErrorCode : std::uint8_t {
   throttled,           // 429 ThrottlingException: quota
   too_many_resources,  // 400 ServiceQuotaExceededException: as many as an account may have
   capacity,            // 503 ServiceUnavailableException: no Region of the row has room
+  regions_withdrawn,   // 503 ServiceUnavailableException: operators have taken out of use every
+                       // Region that could run it
   overloaded,          // 503 this gateway itself is at a limit (in flight, body budget)
   draining,            // 503 this gateway is shutting down
   // the model

@@ -181,6 +181,10 @@ inline constexpr std::size_t lookup_results_max = 50;                    // AWS'
 inline constexpr std::size_t application_profiles_max = 1'000;  // an account, as in AWS
 inline constexpr std::size_t tags_max = 50;                     // a resource, as in AWS
 
+// Regions that operators take out of use
+inline constexpr std::size_t restriction_text_bytes_max = 256;  // a reason, or an approver's name
+inline constexpr std::chrono::days restriction_expires_max{366};
+
 // configuration and documents
 inline constexpr std::size_t configuration_bytes_max = 4 * 1024 * 1024;  // one file
 inline constexpr std::size_t configuration_reference_bytes_max =

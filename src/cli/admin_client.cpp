@@ -107,4 +107,26 @@ std::string query_escaped(std::string_view text) {
   return out;
 }
 
+Result<std::string> socket_of(const AdminTarget& target, const std::string& region) {
+  TRY(const auto sockets, find_admin_sockets(target));
+  std::vector<std::string> others;
+  for (const AdminSocket& socket : sockets) {
+    if (socket.region == region) return socket.path;
+    if (!socket.region.empty()) {
+      others.push_back(socket.region);
+      continue;
+    }
+    TRY(const auto answer,
+        admin_get(socket.path, "/v1/status"));  // only its gateway knows which Region it is
+    const auto name =
+        answer.is_object() ? json::find_string(answer.get_object(), "region") : std::nullopt;
+    if (name == region || region.empty()) return socket.path;
+    others.emplace_back(name.value_or("?"));
+  }
+  return fail({.code = ErrorCode::peer_unavailable,
+               .message = fmt::format("no gateway of {} was found", region),
+               .mend = "name its socket: --socket STATE_DIR/admin.sock, or its folder: --home",
+               .why = fmt::format("those that were found are {}", fmt::join(others, ", "))});
+}
+
 }  // namespace tidegate::cli

@@ -28,6 +28,10 @@ struct AdminSocket {
 // Sorted by path. Errors: configuration, where none is to be found.
 Result<std::vector<AdminSocket>> find_admin_sockets(const AdminTarget& target);
 
+// The socket of that Region's gateway; gateways whose folder does not say are asked. An empty name:
+// the only one. Errors: peer_unavailable, where it is not found.
+Result<std::string> socket_of(const AdminTarget& target, const std::string& region);
+
 // The JSON of a good answer. Errors: peer_unavailable, or the gateway's own with its code, message
 // and mend.
 Result<json::value> admin_get(const std::string& socket, const std::string& target);

@@ -22,6 +22,7 @@ void add_keys(CLI::App& app, Outcome& outcome);
 void add_status(CLI::App& app, Outcome& outcome);
 void add_explain(CLI::App& app, Outcome& outcome);
 void add_route(CLI::App& app, Outcome& outcome);
+void add_restrictions(CLI::App& app, Outcome& outcome);
 void add_prove(CLI::App& app, Outcome& outcome);
 void add_replay(CLI::App& app, Outcome& outcome);
 void add_version(CLI::App& app, Outcome& outcome);

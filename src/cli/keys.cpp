@@ -2,7 +2,6 @@
 // gateways get its SHA-256.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <map>
 
 #include "admin/admin_api.hpp"
@@ -10,6 +9,7 @@
 #include "base/rng.hpp"
 #include "cli/admin_client.hpp"
 #include "cli/commands.hpp"
+#include "cli/time_text.hpp"
 #include "config/documents.hpp"
 
 namespace tidegate::cli {
@@ -35,20 +35,11 @@ std::string name_of(const AdminSocket& socket) {
   return socket.region.empty() ? socket.path : socket.region;
 }
 
-// "30d", "12h", "90m".
-Result<std::chrono::minutes> parse_duration(std::string_view text) {
-  const auto refuse = [&] {
-    return wrong(fmt::format("--expires-in {} is not a time from now", text),
-                 fmt::format("a key ends, after 1 minute to {} days", expires_in_max.count()),
-                 "write it like 30d, 12h or 90m");
-  };
-  std::int64_t number = 0;
-  const auto [unit, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || unit + 1 != text.data() + text.size()) return refuse();
-  const std::int64_t minutes = *unit == 'd' ? 24 * 60 : *unit == 'h' ? 60 : *unit == 'm' ? 1 : 0;
-  const std::int64_t most = std::chrono::minutes(expires_in_max).count();
-  if (minutes == 0 || number < 1 || number > most / minutes) return refuse();
-  return std::chrono::minutes(number * minutes);
+Result<std::chrono::minutes> lifetime(std::string_view text) {
+  if (const auto parsed = parse_duration(text, expires_in_max)) return *parsed;
+  return wrong(fmt::format("--expires-in {} is not a time from now", text),
+               fmt::format("a key ends, after 1 minute to {} days", expires_in_max.count()),
+               "write it like 30d, 12h or 90m");
 }
 
 // To every gateway, whatever the others answer: a deployment of which one Region is away must be
@@ -81,7 +72,7 @@ Result<Exit> create(const Options& options) {
   if (options.name.size() > name_bytes_max || !is_valid_utf8(options.name))
     return wrong("--name is too long, or not UTF-8",
                  fmt::format("it has at most {} bytes", name_bytes_max), "choose a shorter one");
-  TRY(const auto lasts, parse_duration(options.expires_in));
+  TRY(const auto lasts, lifetime(options.expires_in));
   TRY(const auto sockets, find_admin_sockets(options.target));
   SystemRng rng;
   const std::string text = identity::make_api_key(rng);

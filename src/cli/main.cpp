@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   add_status(app, outcome);
   add_route(app, outcome);
   add_explain(app, outcome);
+  add_restrictions(app, outcome);
   add_prove(app, outcome);
   add_dev(app, outcome);
   add_replay(app, outcome);

@@ -43,7 +43,8 @@ Result<Exit> status(const Options& options) {
     if (auto answer = admin_get(socket.path, "/v1/status"); answer && answer->is_object()) {
       region.status = answer->get_object();
       region.name = json::find_string(region.status, "region").value_or(region.name);
-      every = every && json::find_string(region.status, "status") == "ready";
+      const auto state = json::find_string(region.status, "status");
+      every = every && (state == "ready" || state == "drained");
       all.push_back(region.status);
     } else {
       region.problem = answer ? "its answer is not an object"
@@ -59,28 +60,6 @@ Result<Exit> status(const Options& options) {
 }
 
 // ---- route
-
-Result<std::string> socket_of(const AdminTarget& target, const std::string& region) {
-  TRY(const auto sockets, find_admin_sockets(target));
-  std::vector<std::string> others;
-  for (const AdminSocket& socket : sockets) {
-    if (socket.region == region) return socket.path;
-    if (!socket.region.empty()) {
-      others.push_back(socket.region);
-      continue;
-    }
-    TRY(const auto answer,
-        admin_get(socket.path, "/v1/status"));  // only its gateway knows which Region it is
-    const auto name =
-        answer.is_object() ? json::find_string(answer.get_object(), "region") : std::nullopt;
-    if (name == region || region.empty()) return socket.path;
-    others.emplace_back(name.value_or("?"));
-  }
-  return fail({.code = ErrorCode::peer_unavailable,
-               .message = fmt::format("no gateway of {} was found", region),
-               .mend = "name its socket: --socket STATE_DIR/admin.sock, or its folder: --home",
-               .why = fmt::format("those that were found are {}", fmt::join(others, ", "))});
-}
 
 // What the gateway refuses, said with the source, and with what could be asked instead.
 Error refused_from(const Error& error, const Options& options) {

@@ -22,6 +22,7 @@
 #include "store/file_disk.hpp"
 #include "store/sqlite_documents.hpp"
 #include "store/sqlite_profiles.hpp"
+#include "store/sqlite_restrictions.hpp"
 #include "store/storage_thread.hpp"
 
 namespace tidegate::cli {
@@ -143,6 +144,7 @@ class RealServer final : public Server {
   std::unique_ptr<store::StorageThread> storage_;
   std::unique_ptr<gateway::DocumentStore> documents_;
   std::unique_ptr<gateway::ApplicationProfileStore> profiles_;
+  std::unique_ptr<gateway::RestrictionStore> restrictions_;
   std::unique_ptr<BackgroundThread> background_;
   std::unique_ptr<gateway::Region> region_;
   std::vector<std::unique_ptr<net::WorkerThread>> threads_;
@@ -180,12 +182,14 @@ Result<void> RealServer::open_stores() {
   storage_ = std::make_unique<store::StorageThread>(*log_);
   TRY(documents_, store::SqliteDocuments::open(config_.state_dir + "/documents.sqlite"));
   TRY(profiles_, store::SqliteProfiles::open(config_.state_dir + "/documents.sqlite"));
+  TRY(restrictions_, store::SqliteRestrictions::open(config_.state_dir + "/documents.sqlite"));
   background_ = std::make_unique<BackgroundThread>();
   TRY(auto catalog,
       take_into_force(catalog::Catalog::built_in(), config_.region.str(), *log_, clock_, rng_));
   TRY(region_,
-      gateway::Region::create(config_, std::move(catalog),
-                              {clock_, *log_, *background_, *documents_, *profiles_}, rng_.next()));
+      gateway::Region::create(
+          config_, std::move(catalog),
+          {clock_, *log_, *background_, *documents_, *profiles_, *restrictions_}, rng_.next()));
   return {};
 }
 

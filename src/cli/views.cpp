@@ -118,6 +118,25 @@ std::string links_of(const json::object& status) {
   return links.empty() ? "-" : fmt::format("{}", fmt::join(links, ", "));
 }
 
+// What operators have taken out of use, as this gateway sees it.
+std::string restrictions_of(const RegionStatus& region, const catalog::Catalog& catalog) {
+  static constexpr std::pair<std::string_view, std::string_view> done[] = {
+      {"cordon", "cordoned"}, {"drain", "drained"}, {"exclude", "excluded"}};
+  std::string out;
+  for (const json::object* one : objects_of(region.status, "restrictions")) {
+    const std::string kind = text_of(*one, "kind");
+    const auto* word =
+        std::ranges::find(done, kind, &std::pair<std::string_view, std::string_view>::first);
+    out += fmt::format("~ {}: {} is {} since {}{}: {} (approved by {})\n", region.name,
+                       with_city(text_of(*one, "region"), catalog),
+                       word == std::end(done) ? std::string_view(kind) : word->second,
+                       text_of(*one, "since"),
+                       one->contains("expires") ? ", until " + text_of(*one, "expires") : "",
+                       text_of(*one, "reason"), text_of(*one, "approver"));
+  }
+  return out;
+}
+
 std::string audit_of(const json::object& status) {
   const json::object& audit = object_of(status, "audit");
   if (!json::find_bool(audit, "writable").value_or(true))
@@ -151,10 +170,14 @@ std::string_view reason_sentence(std::string_view reason) {
       {"source_first", "the source has room, and comes first"},
       {"source_full", "the source has no room"},
       {"source_unhealthy", "the source's model servers do not answer"},
+      {"source_draining", "the source takes no new work"},
+      {"source_cordoned", "the source is cordoned from itself"},
+      {"source_excluded", "the source is excluded"},
       {"source_not_in_row", "the row holds other Regions only"},
       {"source_no_model", "the source runs no back-end for this model"},
       {"retry", "an earlier attempt failed before its first byte"},
       {"no_capacity", "no Region of the row has room now: a request would wait"},
+      {"withdrawn", "operators have taken out of use every Region that could serve it"},
       {"no_candidate", "no Region of the row could serve it"}};
   for (const auto& [word, sentence] : sentences) {
     if (word == reason) return sentence;
@@ -183,6 +206,7 @@ std::string status_view(const std::vector<RegionStatus>& regions, const catalog:
                                 text_of(*backend, "name"));
       }
     }
+    problems += restrictions_of(region, catalog);
     const std::int64_t process = number_of(region.status, "process");
     table.add({region.name, city, text_of(region.status, "status"),
                fmt::format("{}/{}", busy, slots),

@@ -100,6 +100,22 @@ TEST(StatusView, ShowsWhoDoesNotAnswer) {
   EXPECT_EQ(text.find("eu-west-2"), std::string::npos);
 }
 
+TEST(StatusView, ShowsWhatOperatorsHaveTakenOutOfUse) {
+  const auto text = status_view(
+      {{"eu-south-1", object(R"({"status":"drained","restrictions":[{"region":"eu-south-1",
+    "kind":"drain","reason":"INC-412","approver":"anna","since":"2026-11-22T09:14:07Z",
+    "expires":"2026-11-22T11:14:07Z"},{"region":"eu-west-1","kind":"exclude","reason":"hold",
+    "approver":"bruno","since":"2026-11-22T09:14:07Z"}]})"),
+        ""}},
+      *catalog::Catalog::built_in());
+  expect_words(text,
+               {"drained",
+                "~ eu-south-1: eu-south-1 (Milan) is drained since 2026-11-22T09:14:07Z, until "
+                "2026-11-22T11:14:07Z: INC-412 (approved by anna)\n",
+                "~ eu-south-1: eu-west-1 (Dublin) is excluded since 2026-11-22T09:14:07Z: hold "
+                "(approved by bruno)\n"});
+}
+
 TEST(Table, AlignsCharactersNotBytes) {
   Table table({"A", "B"});
   table.add({"Zürich", "x"});

@@ -21,6 +21,7 @@ Task<bool> Pipeline::serve_operations(http::Exchange& exchange) {
                                         {"backends", backends.size()},
                                         {"backendsReady", ready},
                                         {"draining", region_.draining()},
+                                        {"drained", region_.drained()},
                                         {"auditWritable", region_.log().health().writable}});
     answer.headers.add("content-type", "application/json");
   } else {

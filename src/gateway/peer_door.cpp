@@ -79,6 +79,7 @@ peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64
   report.running_for_reader =
       region_.counters(peer.region)->running_here.load(std::memory_order_relaxed);
   report.draining = region_.draining();
+  report.drained = region_.drained();
   for (const auto& [model_id, entry] : region_.models().entries()) {
     report.models[model_id] = {.ready = entry.backend->healthy(),
                                .slots = entry.backend->config().slots,
@@ -154,7 +155,8 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
   }
   // Hop limit one: it runs here or is handed back.
   const model::ModelMap::Entry* entry = region_.models().find(token->model_id);
-  const bool can_run = entry && entry->backend->healthy() && !region_.draining();
+  const bool can_run =
+      entry && entry->backend->healthy() && !region_.draining() && !region_.drained();
   if (!can_run || !entry->backend->try_take_slot()) {
     co_await refuse(exchange,
                     {.code = ErrorCode::peer_capacity,

@@ -1,5 +1,7 @@
 #include "gateway/region.hpp"
 
+#include <array>
+
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
@@ -13,6 +15,7 @@ Region::Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> cata
       models_(std::make_shared<model::ModelMap>(config_.backends, config_.models)),
       telemetry_(config_.region.str()),
       application_profiles_(ports_.profiles),
+      restrictions_(ports_.restrictions, ports_.clock),
       admission_(catalog_, config_.region,
                  std::make_shared<peer::ReplayTable>(limits::replay_entries),
                  config_.global_profiles == GlobalProfiles::on) {
@@ -26,6 +29,11 @@ Result<std::unique_ptr<Region>> Region::create(RegionConfig config,
   TRY(const Documents documents, ports.documents.load());
   TRY(region->snapshot_, Snapshot::build(region->catalog_, documents, region->config_));
   TRY_VOID(region->application_profiles_.load());
+  TRY_VOID(region->restrictions_.load());
+  for (const Restriction& restriction : region->restrictions_.all()) {
+    region->telemetry_.restriction(restriction.region.str(), name_of(restriction.kind),
+                                   Telemetry::InForce::yes);
+  }
   return region;
 }
 
@@ -81,7 +89,7 @@ void Region::capacity_changed() {
 bool Region::can_serve() const {
   if (draining() || !ports_.log.health().writable) return false;
   for (const auto& backend : models_->backends()) {
-    if (backend->healthy()) return true;
+    if (backend->healthy() && !drained()) return true;
   }
   for (const Worker* worker : workers_) {
     if (worker->sees_a_ready_peer()) return true;
@@ -91,6 +99,24 @@ bool Region::can_serve() const {
 
 void Region::service_event(std::string name, json::object details, Rng& rng) {
   write_event(log::Level::info, std::move(name), std::move(details), rng);
+}
+
+void Region::restriction_began(const Restriction& restriction, Rng& rng) {
+  static constexpr std::array<const char*, 3> events{"RegionCordoned", "RegionDrained",
+                                                     "RegionExcluded"};
+  telemetry_.restriction(restriction.region.str(), name_of(restriction.kind),
+                         Telemetry::InForce::yes);
+  service_event(events[static_cast<std::size_t>(restriction.kind)], to_json(restriction), rng);
+  capacity_changed();
+}
+
+void Region::restriction_ended(const Restriction& restriction, std::string event,
+                               json::object details, Rng& rng) {
+  telemetry_.restriction(restriction.region.str(), name_of(restriction.kind),
+                         Telemetry::InForce::no);
+  details["restriction"] = to_json(restriction);
+  service_event(std::move(event), std::move(details), rng);
+  capacity_changed();
 }
 
 void Region::geofence_violation(Side side, std::string_view rule, json::object facts, Rng& rng) {

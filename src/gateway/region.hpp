@@ -12,6 +12,7 @@
 #include "gateway/application_profiles.hpp"
 #include "gateway/background.hpp"
 #include "gateway/region_config.hpp"
+#include "gateway/restrictions.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/strangers.hpp"
 #include "gateway/telemetry.hpp"
@@ -30,6 +31,7 @@ struct RegionPorts {
   Background& background;
   DocumentStore& documents;
   ApplicationProfileStore& profiles;
+  RestrictionStore& restrictions;
 };
 
 // Requests sent to one peer and not ended, and requests of that peer running here.
@@ -52,6 +54,7 @@ class Region {
   Telemetry& telemetry() { return telemetry_; }
   Strangers& strangers() { return strangers_; }
   ApplicationProfileTable& application_profiles() { return application_profiles_; }
+  RestrictionTable& restrictions() { return restrictions_; }
   const model::ModelMap& models() const { return *models_; }
   std::shared_ptr<const model::ModelMap> models_ptr() const { return models_; }
   const peer::Admission& admission() const { return admission_; }
@@ -74,6 +77,10 @@ class Region {
   const std::vector<Worker*>& workers() const { return workers_; }
 
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  // An operator lets this Region take no new work, of its own callers or of peers.
+  bool drained() const {
+    return restrictions_.of(config_.region).kind >= routing::Withdrawn::drained;
+  }
   void drain() { draining_.store(true, std::memory_order_relaxed); }
   std::atomic<std::size_t>& in_flight() { return in_flight_; }
   std::atomic<std::size_t>& body_bytes() { return body_bytes_; }
@@ -83,6 +90,10 @@ class Region {
   // here or at a peer.
   bool can_serve() const;
   void service_event(std::string name, json::object details, Rng& rng);
+  // After a change of restrictions(): metric, service event, and waiting requests look again.
+  void restriction_began(const Restriction& restriction, Rng& rng);
+  void restriction_ended(const Restriction& restriction, std::string event, json::object details,
+                         Rng& rng);
   // The fence was touched: an alarm, a metric and a service event, at each side that notices.
   enum class Side : std::uint8_t { source, source_signer, destination };
   void geofence_violation(Side side, std::string_view rule, json::object facts, Rng& rng);
@@ -99,6 +110,7 @@ class Region {
   Telemetry telemetry_;
   Strangers strangers_;
   ApplicationProfileTable application_profiles_;
+  RestrictionTable restrictions_;
   peer::Admission admission_;
   std::map<catalog::RegionId, PeerCounters> counters_;
   mutable std::mutex snapshot_mutex_;

@@ -10,14 +10,36 @@
 namespace tidegate::gateway {
 namespace {
 
-std::unexpected<Error> no_capacity(const routing::Decision& decision, std::string_view model_id) {
+// Waiting cannot help.
+bool is_final(routing::Reason reason) {
+  return reason == routing::Reason::no_candidate || reason == routing::Reason::withdrawn;
+}
+
+// To callers: what operators have taken out of use, and why; not who decided it.
+Error withdrawn_error(const routing::Decision& decision, std::string_view model_id) {
+  std::string regions;
+  for (const auto& candidate : decision.considered) {
+    if (!candidate.withdrawn()) continue;
+    regions += fmt::format("{}{} ({})", regions.empty() ? "" : ", ", candidate.region.str(),
+                           routing::sentence(candidate, model_id));
+  }
+  return {.code = ErrorCode::regions_withdrawn,
+          .message = "Bedrock is unable to process your request.",
+          .mend = fmt::format("Operators have taken out of use: {}. No other Region of the "
+                              "profile's row could run it.",
+                              regions),
+          .why = {}};
+}
+
+std::unexpected<Error> refusal(const routing::Decision& decision, std::string_view model_id) {
   std::string regions;
   for (const auto& candidate : decision.considered) {
     if (!regions.empty()) regions += ", ";
     regions +=
         fmt::format("{}: {}", candidate.region.str(), routing::sentence(candidate, model_id));
   }
-  Error error = capacity_error();
+  Error error = decision.reason == routing::Reason::withdrawn ? withdrawn_error(decision, model_id)
+                                                              : capacity_error();
   error.why = std::move(regions);
   return fail(std::move(error));
 }
@@ -46,8 +68,7 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
     auto decision = routing::choose(
         row, [&](const catalog::RegionId& r) { return worker_.signals(r, need.model_id); }, need,
         worker_.rng());
-    if (handed_back && decision.reason == routing::Reason::no_candidate)
-      decision.reason = routing::Reason::no_capacity;
+    if (handed_back && is_final(decision.reason)) decision.reason = routing::Reason::no_capacity;
     return decision;
   };
   const MonoTime began = worker_.loop().now();
@@ -55,28 +76,27 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
   if (queues.empty(row.hash())) {
     routing::Decision decision = decide();
     if (decision.destination) co_return decision;
-    if (decision.reason == routing::Reason::no_candidate) {
+    if (is_final(decision.reason)) {
       // Nobody is left to ask: what the last one said is the answer; else say who was considered.
       if (failed_before) co_return fail(*trail.attempts.back().error);
       trail.decision = decision;
-      co_return no_capacity(decision, trail.target->model_id);
+      co_return refusal(decision, trail.target->model_id);
     }
   }
   if (queues.size() >= limits::capacity_waiters_max) {
     trail.decision = decide();
-    co_return no_capacity(*trail.decision, trail.target->model_id);
+    co_return refusal(*trail.decision, trail.target->model_id);
   }
   Counted waiting(region_.waiting());
   WaitQueues::Place place(queues, row.hash());
   for (;;) {
     if (place.first()) {
       routing::Decision decision = decide();
-      if (decision.destination || worker_.loop().now() >= deadline ||
-          decision.reason == routing::Reason::no_candidate) {
+      if (decision.destination || worker_.loop().now() >= deadline || is_final(decision.reason)) {
         trail.queued += worker_.loop().now() - began;
         if (decision.destination) co_return decision;
         trail.decision = decision;
-        co_return no_capacity(decision, trail.target->model_id);
+        co_return refusal(decision, trail.target->model_id);
       }
     }
     const Wake wake = co_await place.event().wait_until(deadline, &exchange.cancellation());
@@ -86,7 +106,7 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
       trail.decision = decide();
       trail.decision->destination.reset();
       trail.decision->reason = routing::Reason::no_capacity;
-      co_return no_capacity(*trail.decision, trail.target->model_id);
+      co_return refusal(*trail.decision, trail.target->model_id);
     }
   }
 }

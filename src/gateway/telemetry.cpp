@@ -54,6 +54,11 @@ struct Telemetry::Impl {
           .Name("tidegate_fence_refusals_total")
           .Help("Refusals at the fence, by the side that noticed and the rule.")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& restrictions =
+      prometheus::BuildGauge()
+          .Name("tidegate_region_restricted")
+          .Help("1 while an operator's restriction of the Region is in force here, by kind.")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& strangers =
       prometheus::BuildCounter()
           .Name("tidegate_unidentified_requests_total")
@@ -172,6 +177,10 @@ void Telemetry::request(const RequestSample& sample) {
 }
 void Telemetry::fence_refusal(std::string_view side, std::string_view rule) {
   impl_->refusals.Add({{"side", std::string(side)}, {"rule", std::string(rule)}}).Increment();
+}
+void Telemetry::restriction(std::string_view region, std::string_view kind, InForce in_force) {
+  impl_->restrictions.Add({{"region", std::string(region)}, {"kind", std::string(kind)}})
+      .Set(in_force == InForce::yes ? 1 : 0);
 }
 void Telemetry::unidentified(std::string_view reason) {
   impl_->strangers.Add({{"reason", std::string(reason)}}).Increment();

@@ -33,6 +33,9 @@ class Telemetry {
   ~Telemetry();
   void request(const RequestSample& sample);
   void fence_refusal(std::string_view side, std::string_view rule);  // side: source, destination
+  // kind: cordon, drain, exclude.
+  enum class InForce : std::uint8_t { no, yes };
+  void restriction(std::string_view region, std::string_view kind, InForce in_force);
   void unidentified(std::string_view reason);
   void in_flight(std::int64_t delta);
   void backend(const model::BackendState& state);

@@ -146,9 +146,10 @@ TestDeployment::TestDeployment(Options options) {
                                 .port = 1,
                                 .trust_bundle = {}});
     }
-    made->region = *Region::create(
-        config, catalog::Catalog::built_in(),
-        {loop.clock(), *made->log, made->background, made->documents, made->profiles}, seed);
+    made->region = *Region::create(config, catalog::Catalog::built_in(),
+                                   {loop.clock(), *made->log, made->background, made->documents,
+                                    made->profiles, made->restrictions},
+                                   seed);
     ScriptedModel* model = made->model.get();
     for (int i = 0; i < options.workers; ++i) {
       TestRegion::Part part;

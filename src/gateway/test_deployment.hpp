@@ -58,6 +58,24 @@ class MemoryProfiles final : public ApplicationProfileStore {
   std::map<std::pair<std::string, std::string>, api::ApplicationProfile> profiles_;
 };
 
+class MemoryRestrictions final : public RestrictionStore {
+ public:
+  Result<std::vector<Restriction>> load_restrictions() override { return kept; }
+  Result<void> save_restriction(const Restriction& restriction) override {
+    std::erase_if(kept, [&](const Restriction& one) {
+      return one.region == restriction.region && one.kind == restriction.kind;
+    });
+    kept.push_back(restriction);
+    return {};
+  }
+  Result<void> remove_restriction(const catalog::RegionId& region, RestrictionKind kind) override {
+    std::erase_if(kept,
+                  [&](const Restriction& one) { return one.region == region && one.kind == kind; });
+    return {};
+  }
+  std::vector<Restriction> kept;
+};
+
 // An OpenAI-compatible model server whose answers take `think` and stream a word every `pace`.
 class ScriptedModel final : public http::Handler {
  public:
@@ -112,6 +130,7 @@ struct TestRegion {
   std::unique_ptr<audit::Log> log;
   MemoryDocuments documents;
   MemoryProfiles profiles;
+  MemoryRestrictions restrictions;
   InlineBackground background;
   std::unique_ptr<ScriptedModel> model;
   std::unique_ptr<Region> region;

@@ -51,6 +51,7 @@ void Worker::stop() {
 routing::RegionSignals Worker::signals(const catalog::RegionId& region,
                                        std::string_view model_id) const {
   routing::RegionSignals out;
+  out.withdrawal = region_.restrictions().of(region);
   if (region == region_.config().region) {
     out.standing = routing::Standing::local;
     if (const auto* entry = region_.models().find(model_id)) {
@@ -77,6 +78,9 @@ routing::RegionSignals Worker::signals(const catalog::RegionId& region,
   if (!entry) return out;
   out.report_age = now - entry->received;
   out.draining = entry->report.draining;
+  if (entry->report.drained && out.withdrawal.kind < routing::Withdrawn::drained) {
+    out.withdrawal = {routing::Withdrawn::drained, nullptr};
+  }
   const auto load = entry->report.models.find(model_id);
   out.serves_model = load != entry->report.models.end();
   if (!out.serves_model) return out;
@@ -160,7 +164,10 @@ void Worker::count_ready_peers() {
   int ready = 0;
   for (const auto& [region, event] : link_events_) {
     const Board::Entry* entry = board_.find(region);
-    if (!entry || entry->report.draining || !ports_.links.channel(region)) continue;
+    if (!entry || entry->report.draining || entry->report.drained ||
+        !ports_.links.channel(region) ||
+        region_.restrictions().of(region).kind != routing::Withdrawn::no)
+      continue;
     ready += std::ranges::any_of(entry->report.models, [](const auto& m) { return m.second.ready; })
                  ? 1
                  : 0;
@@ -192,6 +199,13 @@ Task<void> Worker::watch() {
            .report_age = reported == MonoTime{} ? Duration(0) : ports_.loop.now() - reported});
     }
     region_.telemetry().audit(region_.log().health());
+    if (region_.restrictions().any_expired()) {
+      const auto expired = co_await offload(ports_.loop, region_.background(),
+                                            [this] { return region_.restrictions().expire(); });
+      for (const Restriction& restriction : expired.value_or(std::vector<Restriction>())) {
+        region_.restriction_ended(restriction, "RegionRestrictionExpired", {}, ports_.rng);
+      }
+    }
     if (second % 60 == 0) {
       if (json::array counts = region_.strangers().take(); !counts.empty()) {
         region_.service_event("UnidentifiedCallers", {{"counts", std::move(counts)}}, ports_.rng);

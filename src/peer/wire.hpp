@@ -35,8 +35,9 @@ struct Report {
   std::uint64_t epoch = 0;  // of the process: another one means it was restarted
   std::uint64_t sequence = 0;
   std::uint64_t running_for_reader =
-      0;  // requests that run here now for the Region that reads this
-  bool draining = false;
+      0;                  // requests that run here now for the Region that reads this
+  bool draining = false;  // its process is ending
+  bool drained = false;   // an operator lets it take no new work
   std::map<std::string, ModelLoad, std::less<>> models;  // by foundation model id
   std::vector<std::string> operations;                   // that it offers
 

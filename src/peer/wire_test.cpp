@@ -15,6 +15,7 @@ Report report() {
       .sequence = 7,
       .running_for_reader = 2,
       .draining = true,
+      .drained = true,
       .models = {{"amazon.nova-2-lite-v1:0", {.ready = true, .slots = 2, .busy = 1, .waiting = 3}},
                  {"cohere.embed-v4:0", {}}},
       .operations = {"Converse", "ConverseStream"}};
@@ -29,6 +30,7 @@ TEST(Report, RoundTripsAsOneLine) {
   EXPECT_EQ(decoded->sequence, 7u);
   EXPECT_EQ(decoded->running_for_reader, 2u);
   EXPECT_TRUE(decoded->draining);
+  EXPECT_TRUE(decoded->drained);
   EXPECT_EQ(decoded->operations, report().operations);
   ASSERT_EQ(decoded->models.size(), 2u);
   const ModelLoad& load = decoded->models.at("amazon.nova-2-lite-v1:0");

@@ -24,6 +24,16 @@ std::int32_t free_slots(const RegionSignals& s) {
 }
 
 Verdict judge(const RegionId& region, const RegionSignals& s, const Need& need) {
+  switch (s.withdrawal.kind) {
+    case Withdrawn::cordoned:
+      return Verdict::cordoned;
+    case Withdrawn::drained:
+      return Verdict::drained;
+    case Withdrawn::excluded:
+      return Verdict::excluded;
+    case Withdrawn::no:
+      break;
+  }
   if (std::ranges::find(need.tried, region) != need.tried.end()) return Verdict::already_tried;
   switch (s.standing) {
     case Standing::not_deployed:
@@ -56,6 +66,9 @@ bool can_change(Verdict verdict) {
     case Verdict::no_model:
     case Verdict::not_deployed:
     case Verdict::already_tried:
+    case Verdict::cordoned:  // an operator's word is not waited out
+    case Verdict::drained:
+    case Verdict::excluded:
       return false;
   }
   return false;
@@ -67,6 +80,10 @@ std::string occupancy(const Candidate& c) {
   if (c.waiting > 0) fmt::format_to(at, ", {} waiting", c.waiting);
   if (c.sent_unreported > 0) fmt::format_to(at, ", {} sent since its report", c.sent_unreported);
   return out;
+}
+
+std::string with_note(std::string_view what, const Candidate& c) {
+  return c.note ? fmt::format("{}: {}", what, *c.note) : fmt::format("{}, as it says", what);
 }
 
 Duration expected_delay(const RegionSignals& s) {
@@ -83,7 +100,12 @@ Reason reason_to_leave(const Decision& decision, const RegionId& source) {
     case Verdict::not_deployed:
       return Reason::source_no_model;
     case Verdict::draining:
+    case Verdict::drained:
       return Reason::source_draining;
+    case Verdict::cordoned:
+      return Reason::source_cordoned;
+    case Verdict::excluded:
+      return Reason::source_excluded;
     case Verdict::not_ready:
     case Verdict::unreachable:
     case Verdict::stale_report:
@@ -140,7 +162,8 @@ Decision choose(const Row& row, const Signals& signals, const Need& need, Rng& r
                                    .slots = s.slots,
                                    .busy = s.busy,
                                    .waiting = s.waiting,
-                                   .sent_unreported = s.sent_unreported});
+                                   .sent_unreported = s.sent_unreported,
+                                   .note = s.withdrawal.note});
   }
 
   if (const auto chosen = pick(decision.considered, delays, row.source(), rng)) {
@@ -156,7 +179,10 @@ Decision choose(const Row& row, const Signals& signals, const Need& need, Rng& r
     return decision;
   }
   const bool may_change = std::ranges::any_of(decision.considered, can_change, &Candidate::verdict);
-  decision.reason = may_change ? Reason::no_capacity : Reason::no_candidate;
+  const bool withdrawn = std::ranges::any_of(decision.considered, &Candidate::withdrawn);
+  decision.reason = may_change  ? Reason::no_capacity
+                    : withdrawn ? Reason::withdrawn
+                                : Reason::no_candidate;
   return decision;
 }
 
@@ -184,6 +210,12 @@ std::string sentence(const Candidate& c, std::string_view model_id) {
       return "failed this request before its first byte";
     case Verdict::draining:
       return "draining, takes no new work";
+    case Verdict::cordoned:
+      return with_note("cordoned", c);
+    case Verdict::drained:
+      return with_note("drained", c);
+    case Verdict::excluded:
+      return with_note("excluded", c);
   }
   return {};
 }
@@ -198,6 +230,10 @@ std::string_view name_of(Reason reason) {
       return "source_unhealthy";
     case Reason::source_draining:
       return "source_draining";
+    case Reason::source_cordoned:
+      return "source_cordoned";
+    case Reason::source_excluded:
+      return "source_excluded";
     case Reason::source_not_in_row:
       return "source_not_in_row";
     case Reason::source_no_model:
@@ -206,6 +242,8 @@ std::string_view name_of(Reason reason) {
       return "retry";
     case Reason::no_capacity:
       return "no_capacity";
+    case Reason::withdrawn:
+      return "withdrawn";
     case Reason::no_candidate:
       return "no_candidate";
   }
@@ -234,6 +272,12 @@ std::string_view name_of(Verdict verdict) {
       return "already_tried";
     case Verdict::draining:
       return "draining";
+    case Verdict::cordoned:
+      return "cordoned";
+    case Verdict::drained:
+      return "drained";
+    case Verdict::excluded:
+      return "excluded";
   }
   return "unknown";
 }

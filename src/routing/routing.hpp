@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,12 +25,25 @@ enum class Standing : std::uint8_t {
   not_deployed,  // in the row, but this deployment does not run it
 };
 
+// Whether operators have taken a Region out of use; the stronger, the further down.
+enum class Withdrawn : std::uint8_t {
+  no,
+  cordoned,  // this source sends it no new requests
+  drained,   // it takes no new work
+  excluded,  // it is not used, by decision
+};
+struct Withdrawal {
+  Withdrawn kind = Withdrawn::no;
+  std::shared_ptr<const std::string> note;  // the reason and the end; null: not known here
+};
+
 // One Region and one model.
 struct RegionSignals {
   Standing standing = Standing::not_deployed;
   bool serves_model = false;  // it maps the model to a back-end
   bool ready = false;         // at least one of those back-ends is healthy
-  bool draining = false;
+  bool draining = false;      // its process is ending; another may follow at any moment
+  Withdrawal withdrawal{};
   std::uint32_t slots = 0;    // what its back-ends run at once
   std::uint32_t busy = 0;     // of them, by its last report (local: exactly)
   std::uint32_t waiting = 0;  // requests waiting there
@@ -52,10 +66,13 @@ enum class Reason : std::uint8_t {
   source_full,        // ... has none, this destination has
   source_unhealthy,   // the source's model servers do not answer
   source_draining,    // the source takes no new work
+  source_cordoned,    // an operator lets the source send nothing to itself
+  source_excluded,    // an operator has excluded the source
   source_not_in_row,  // the row has other Regions only
   source_no_model,    // the source maps no back-end to this model
   retry,              // an earlier attempt failed before its first byte
   no_capacity,        // nobody has room now: wait
+  withdrawn,          // who could serve it is cordoned, drained or excluded
   no_candidate,       // nobody could ever serve it: not deployed, no back-end, all tried
 };
 std::string_view name_of(Reason reason);  // "source_first", ...: header x-tidegate-route-reason
@@ -71,7 +88,10 @@ enum class Verdict : std::uint8_t {
   stale_report,
   not_deployed,
   already_tried,
-  draining
+  draining,
+  cordoned,
+  drained,
+  excluded
 };
 std::string_view name_of(Verdict verdict);
 
@@ -82,6 +102,11 @@ struct Candidate {
   Duration rtt{0};
   Duration report_age{0};
   std::uint32_t slots = 0, busy = 0, waiting = 0, sent_unreported = 0;
+  std::shared_ptr<const std::string> note{};  // of a Region that is taken out of use
+  bool withdrawn() const {
+    return verdict == Verdict::cordoned || verdict == Verdict::drained ||
+           verdict == Verdict::excluded;
+  }
 };
 // "2 of 2 slots busy", "no live link", ...: for a person. Made when somebody asks, from the facts
 // of the decision's moment.
@@ -89,7 +114,7 @@ std::string sentence(const Candidate& candidate, std::string_view model_id);
 
 struct Decision {
   std::optional<catalog::RowDestination>
-      destination;  // none: no_capacity (wait) or no_candidate (refuse)
+      destination;  // none: no_capacity (wait), or withdrawn or no_candidate (refuse)
   Reason reason = Reason::no_candidate;
   std::vector<Candidate> considered;  // every Region of the row, in the row's order
 };

@@ -45,6 +45,11 @@ RegionSignals with(RegionSignals s, auto member, auto value) {
   s.*member = value;
   return s;
 }
+RegionSignals withdrawn(RegionSignals s, Withdrawn kind, const char* note = nullptr) {
+  s.withdrawal.kind = kind;
+  if (note) s.withdrawal.note = std::make_shared<const std::string>(note);
+  return s;
+}
 RegionSignals standing(Standing standing) {
   return with(linked(2, 0, 5ms), &RegionSignals::standing, standing);
 }
@@ -148,6 +153,44 @@ TEST(Choose, FollowsTheTable) {
        {},
        "none",
        Reason::no_capacity},
+      {"the source is drained",
+       {{milan, withdrawn(local(2, 0), Withdrawn::drained)}, {frankfurt, linked(2, 0, 5ms)}},
+       {},
+       "eu-central-1",
+       Reason::source_draining},
+      {"the source is cordoned from itself",
+       {{milan, withdrawn(local(2, 0), Withdrawn::cordoned)}, {frankfurt, linked(2, 0, 5ms)}},
+       {},
+       "eu-central-1",
+       Reason::source_cordoned},
+      {"the source is excluded",
+       {{milan, withdrawn(local(2, 0), Withdrawn::excluded)}, {frankfurt, linked(2, 0, 5ms)}},
+       {},
+       "eu-central-1",
+       Reason::source_excluded},
+      {"a cordoned Region is passed over, though it is nearer",
+       {{milan, local(2, 2)},
+        {frankfurt, withdrawn(linked(8, 0, 5ms), Withdrawn::cordoned)},
+        {dublin, linked(2, 0, 50ms)}},
+       {},
+       "eu-west-1",
+       Reason::source_full},
+      {"nor is it a second attempt's",
+       {{milan, local(2, 0)}, {frankfurt, withdrawn(linked(8, 0, 5ms), Withdrawn::excluded)}},
+       {milan},
+       "none",
+       Reason::withdrawn},
+      {"a full source is waited for, a cordoned Region is not",
+       {{milan, local(2, 2)}, {frankfurt, withdrawn(linked(8, 0, 5ms), Withdrawn::cordoned)}},
+       {},
+       "none",
+       Reason::no_capacity},
+      {"everybody is out of use",
+       {{milan, withdrawn(local(2, 0), Withdrawn::drained)},
+        {frankfurt, withdrawn(linked(2, 0, 5ms), Withdrawn::excluded)}},
+       {},
+       "none",
+       Reason::withdrawn},
       {"nobody is deployed", {}, {}, "none", Reason::no_candidate},
       {"nobody has the model",
        {{milan, with(local(2, 0), &RegionSignals::serves_model, false)},
@@ -211,6 +254,13 @@ TEST(Choose, SaysWhyInWords) {
   EXPECT_EQ(said["eu-south-1"], "full: 2 of 2 slots busy, 3 waiting");
   EXPECT_EQ(said["eu-central-1"], "chosen: 1 of 2 slots busy, 11.0 ms away, report 40 ms old");
   EXPECT_EQ(said["eu-west-1"], "stale_report: last report 420 ms old, more than 300 ms");
+  const Decision out = decide({{milan, withdrawn(local(2, 0), Withdrawn::excluded, "INC-412")},
+                               {frankfurt, withdrawn(linked(2, 0, 5ms), Withdrawn::drained)}});
+  for (const Candidate& c : out.considered) {
+    if (c.withdrawn()) said[c.region.str() + " out"] = sentence(c, "amazon.nova-2-lite-v1:0");
+  }
+  EXPECT_EQ(said["eu-south-1 out"], "excluded: INC-412");
+  EXPECT_EQ(said["eu-central-1 out"], "drained, as it says");
   EXPECT_EQ(said["eu-north-1"], "not_deployed: in the row, not run by this deployment");
 }
 
@@ -232,6 +282,7 @@ TEST(Choose, NeverLeavesTheRowWhateverTheSignals) {
           .serves_model = rng.below(4) != 0,
           .ready = rng.below(4) != 0,
           .draining = rng.below(5) == 0,
+          .withdrawal = {.kind = Withdrawn(rng.below(8) < 5 ? 0 : rng.below(4)), .note = nullptr},
           .slots = static_cast<std::uint32_t>(rng.below(4)),
           .busy = static_cast<std::uint32_t>(rng.below(4)),
           .waiting = static_cast<std::uint32_t>(rng.below(2)),
@@ -246,7 +297,8 @@ TEST(Choose, NeverLeavesTheRowWhateverTheSignals) {
     const auto could = [&](const RegionId& region) {
       const RegionSignals& s = world[region];
       return (s.standing == Standing::local || s.standing == Standing::linked) && s.serves_model &&
-             s.ready && !s.draining && s.slots > s.busy + s.waiting + s.sent_unreported &&
+             s.ready && !s.draining && s.withdrawal.kind == Withdrawn::no &&
+             s.slots > s.busy + s.waiting + s.sent_unreported &&
              std::ranges::find(tried, region) == tried.end();
     };
     const Decision d = decide(world, tried, row, rng.next());

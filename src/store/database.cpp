@@ -52,6 +52,13 @@ constexpr const char* migrations[] = {
       created INTEGER NOT NULL, expires INTEGER NOT NULL,
       active INTEGER NOT NULL CHECK (active IN (0, 1))) STRICT, WITHOUT ROWID;
     )",
+    R"(
+    CREATE TABLE region_restrictions (
+      region TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('cordon', 'drain', 'exclude')),
+      reason TEXT NOT NULL, approver TEXT NOT NULL, since INTEGER NOT NULL,
+      expires INTEGER NOT NULL,  -- 0: it stays until it is lifted
+      PRIMARY KEY (region, kind)) STRICT, WITHOUT ROWID;
+    )",
 };
 constexpr std::int64_t schema_version = std::size(migrations);
 

@@ -83,12 +83,13 @@ TEST(SqliteProfiles, SharesTheFileWithDocumentsAndTakesOverAnOlderOne) {
   ASSERT_TRUE((*documents)->apply(change));
   ASSERT_TRUE(store->save_profile(team_a()));
 
-  // A file of the first schema: without the tables of profiles and of API keys.
+  // A file of the first schema: without the tables that came later.
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open((folder / "d").c_str(), &raw), SQLITE_OK);
   ASSERT_TRUE(execute(raw,
                       "DROP TABLE application_profile_tags; DROP TABLE application_profiles; "
-                      "DROP TABLE api_keys; PRAGMA user_version = 1"));
+                      "DROP TABLE api_keys; DROP TABLE region_restrictions; "
+                      "PRAGMA user_version = 1"));
   sqlite3_close(raw);
   const auto migrated = open(folder / "d");
   ASSERT_TRUE(migrated->load_profiles()->empty());

@@ -1,12 +1,11 @@
 """The fence proven: of the library, of a file with one wrong row, of running Regions, of principals."""
 
-import http.client
 import json
-import socket
 import subprocess
 
 import pytest
 
+from support.admin import admin_get
 from support.deployment import BINARY, FRANKFURT, NOVA, REGIONS, ROOT
 
 LIBRARY = ROOT / "src/catalog/profiles.json"
@@ -29,17 +28,6 @@ principals:
   - arn: arn:aws:iam::111122223333:user/fenced
     policies: [eu-only]
 """
-
-
-class AdminConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def prove(*arguments: str) -> subprocess.CompletedProcess:
@@ -116,8 +104,5 @@ def test_running_regions_prove_what_they_have_loaded(regions):
 
 
 def test_a_start_leaves_its_proof_in_the_audit_log(regions):
-    connection = AdminConnection(regions.region(FRANKFURT).admin_socket)
-    connection.request("GET", "/v1/service-events")
-    events = json.load(connection.getresponse())["events"]
-    connection.close()
+    events = admin_get(regions.region(FRANKFURT).admin_socket, "/v1/service-events")["events"]
     assert any("CatalogProven" in json.dumps(event) and "161700" in json.dumps(event) for event in events)
