@@ -6,6 +6,7 @@
 #include "api/operations.hpp"
 #include "aws/sigv4.hpp"
 #include "gateway/background.hpp"
+#include "gateway/resolve.hpp"
 #include "proof/report_json.hpp"
 
 namespace tidegate::admin {
@@ -189,12 +190,13 @@ Result<json::value> AdminApi::route(std::string_view query) const {
     principal = snapshot->keys.principal(arn->second);
     if (!principal) return not_found(fmt::format("there is no principal {}", arn->second));
   }
-  TRY(const gateway::Target target,
+  TRY(gateway::Target target,
       worker_.pipeline().resolve(profile->second, principal ? principal->account : "000000000000",
                                  *snapshot));
+  if (principal) TRY_VOID(gateway::narrow(target, *principal, *snapshot));
   const auto decision = routing::choose(
       *target.row, [&](const catalog::RegionId& r) { return worker_.signals(r, target.model_id); },
-      {.model_id = target.model_id, .tried = {}}, worker_.rng());
+      {.model_id = target.model_id, .tried = {}, .subset = target.subset.get()}, worker_.rng());
   json::array row;
   for (const auto& destination : target.row->destinations())
     row.push_back(json::value(destination.region().str()));
@@ -209,6 +211,11 @@ Result<json::value> AdminApi::route(std::string_view query) const {
                                            : json::value(nullptr)},
       {"reason", std::string(routing::name_of(decision.reason))},
       {"considered", considered(decision, target.model_id)}};
+  if (target.subset) {
+    json::array narrowed;
+    for (const auto& region : target.subset->regions()) narrowed.emplace_back(region.str());
+    out["narrowedTo"] = std::move(narrowed);
+  }
   if (const auto* entry = region_.models().find(target.model_id))
     out["modelName"] = entry->config.name;
   if (principal) {

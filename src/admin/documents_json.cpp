@@ -42,6 +42,31 @@ Result<identity::ApiKey> api_key(const json::object& o, std::string_view where) 
   return key;
 }
 
+Result<std::vector<std::string>> names(const json::object& o, std::string_view name,
+                                       std::string_view where) {
+  std::vector<std::string> out;
+  const json::array* list = json::find_array(o, name);
+  if (!list) return wrong(where, fmt::format("\"{}\" must be a list of names", name));
+  for (const json::value& item : *list) {
+    if (!item.is_string()) return wrong(where, fmt::format("\"{}\" must be a list of names", name));
+    out.emplace_back(item.get_string());
+  }
+  return out;
+}
+
+Result<identity::NarrowedRow> narrowed_row(const json::object& o, std::string_view where) {
+  TRY_VOID(only_members(o, {"profile", "regions"}, where));
+  identity::NarrowedRow out;
+  TRY(out.profile, text_member(o, "profile", where));
+  TRY(out.regions, names(o, "regions", where));
+  return out;
+}
+
+json::object narrowed_row_to_json(const identity::NarrowedRow& narrowed) {
+  return {{"profile", narrowed.profile},
+          {"regions", json::array(narrowed.regions.begin(), narrowed.regions.end())}};
+}
+
 }  // namespace
 
 json::object api_key_to_json(const identity::ApiKey& key) {
@@ -71,18 +96,21 @@ Result<gateway::Documents> documents_from_json(const json::value& value) {
       }));
   TRY_VOID(
       each(*root, "principals", [&](const json::object& o, std::string_view where) -> Result<void> {
-        TRY_VOID(only_members(o, {"arn", "account", "userId", "policies", "globalGrant"}, where));
+        TRY_VOID(only_members(
+            o, {"arn", "account", "userId", "policies", "globalGrant", "narrowedRows"}, where));
         identity::PrincipalRecord principal;
         TRY(principal.arn, text_member(o, "arn", where));
         TRY(principal.account, text_member(o, "account", where));
         TRY(principal.user_id, text_member(o, "userId", where));
         principal.global_grant = json::find_bool(o, "globalGrant").value_or(false);
-        if (const json::array* names = json::find_array(o, "policies")) {
-          for (const json::value& name : *names) {
-            if (!name.is_string()) return wrong(where, "policies must be a list of names");
-            principal.policies.emplace_back(name.get_string());
-          }
+        if (json::find(o, "policies")) {
+          TRY(principal.policies, names(o, "policies", where));
         }
+        TRY_VOID(each(o, "narrowedRows",
+                      [&](const json::object& narrowed, std::string_view at) -> Result<void> {
+                        TRY(principal.narrowed_rows.emplace_back(), narrowed_row(narrowed, at));
+                        return {};
+                      }));
         out.principals.push_back(std::move(principal));
         return {};
       }));
@@ -111,13 +139,16 @@ json::object documents_to_json(const gateway::Documents& documents) {
   for (const auto& policy : documents.policies)
     policies.push_back(json::object{{"name", policy.name}, {"document", policy.json}});
   for (const auto& principal : documents.principals) {
-    json::array names;
-    for (const auto& name : principal.policies) names.push_back(json::value(name));
-    principals.push_back(json::object{{"arn", principal.arn},
-                                      {"account", principal.account},
-                                      {"userId", principal.user_id},
-                                      {"policies", std::move(names)},
-                                      {"globalGrant", principal.global_grant}});
+    json::array narrowed_rows;
+    for (const auto& narrowed : principal.narrowed_rows)
+      narrowed_rows.push_back(narrowed_row_to_json(narrowed));
+    principals.push_back(json::object{
+        {"arn", principal.arn},
+        {"account", principal.account},
+        {"userId", principal.user_id},
+        {"policies", json::array(principal.policies.begin(), principal.policies.end())},
+        {"globalGrant", principal.global_grant},
+        {"narrowedRows", std::move(narrowed_rows)}});
   }
   for (const auto& key : documents.keys) {
     keys.push_back(json::object{{"id", key.key_id},

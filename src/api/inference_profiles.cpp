@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <ranges>
 
 #include "aws/arn.hpp"
 #include "aws/sigv4.hpp"
@@ -68,7 +70,16 @@ json::array model_arns(const BedrockView& view, const ApplicationProfile& profil
   }
   const catalog::Profile* base = view.catalog.profile(profile.profile_id);
   const catalog::Row* row = base ? base->row(view.region) : nullptr;
-  return row ? model_arns(view, *base, *row) : json::array();
+  if (!row) return {};
+  const auto subset = narrowed_row(*row, profile.tags);
+  if (!subset) return {};
+  if (!*subset) return model_arns(view, *base, *row);
+  json::array models;
+  for (const catalog::RegionId& region : (*subset)->regions()) {
+    models.push_back(
+        json::object{{"modelArn", aws::foundation_model_arn(region.str(), profile.model_id)}});
+  }
+  return models;
 }
 
 json::object summary_of(const BedrockView& view, const ApplicationProfile& profile) {
@@ -143,6 +154,37 @@ std::string application_profile_arn(std::string_view region, std::string_view ac
   return aws::Arn{std::string(aws::partition_of(region)), "bedrock", std::string(region),
                   std::string(account), "application-inference-profile/" + std::string(id)}
       .str();
+}
+
+Result<std::optional<catalog::RowSubset>> narrowed_row(const catalog::Row& row,
+                                                       const std::vector<Tag>& tags) {
+  const auto tag = std::ranges::find(tags, regions_tag, &Tag::key);
+  if (tag == tags.end()) return std::nullopt;
+  std::vector<catalog::RegionId> regions;
+  for (const auto word : std::views::split(tag->value, ' ')) {
+    if (!word.empty()) regions.emplace_back(std::string(word.begin(), word.end()));
+  }
+  auto subset = row.narrow(std::move(regions));
+  if (subset) return *std::move(subset);
+  Error told = std::move(subset).error();
+  told.code = ErrorCode::validation;
+  told.origin = Origin::client;
+  told.message = fmt::format("The tag {} is '{}': {}.", regions_tag, tag->value, told.message);
+  told.mend = fmt::format("In the tag, separated by spaces, {}.", told.mend);
+  told.why = {};
+  return fail(std::move(told));
+}
+
+Result<std::optional<catalog::RowSubset>> narrowed_row(const BedrockView& view,
+                                                       const ApplicationProfile& profile,
+                                                       const std::vector<Tag>& tags) {
+  if (profile.profile_id.empty()) {
+    return narrowed_row(catalog::Catalog::in_region_row(profile.model_id, view.region), tags);
+  }
+  const catalog::Profile* base = view.catalog.profile(profile.profile_id);
+  const catalog::Row* row = base ? base->row(view.region) : nullptr;
+  if (!row) return std::nullopt;  // nothing of it can run here
+  return narrowed_row(*row, tags);
 }
 
 Result<json::object> list_inference_profiles(const BedrockView& view,

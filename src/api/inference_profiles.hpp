@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,11 @@ struct Tag {
   std::string key, value;
   friend bool operator==(const Tag&, const Tag&) = default;
 };
+
+// A tag with this key narrows the row of what a profile copies, which AWS cannot do: names of
+// Regions, separated by spaces. It can be changed and removed like any tag; never wider than the
+// row.
+inline constexpr std::string_view regions_tag = "tidegate:regions";
 
 // It runs where what it copies runs: in the row of a system-defined profile, or, of a foundation
 // model, in the source Region only.
@@ -39,6 +45,16 @@ using ApplicationProfiles =
 
 std::string application_profile_arn(std::string_view region, std::string_view account,
                                     std::string_view id);
+
+// What the tags leave of the row; nullopt: all of it. Errors: validation (a Region outside the row,
+// or none).
+Result<std::optional<catalog::RowSubset>> narrowed_row(const catalog::Row& row,
+                                                       const std::vector<Tag>& tags);
+// The same of a profile's row as this Region has it; a profile that copies a model has a row of
+// one.
+Result<std::optional<catalog::RowSubset>> narrowed_row(const BedrockView& view,
+                                                       const ApplicationProfile& profile,
+                                                       const std::vector<Tag>& tags);
 
 // System-defined profiles first, then application profiles, each by id. Errors: validation.
 Result<json::object> list_inference_profiles(const BedrockView& view,

@@ -236,6 +236,7 @@ Result<ApplicationProfile> new_application_profile(const BedrockView& view, Crea
     }
     out.profile_id = profile->id;
     out.model_id = profile->model_id;
+    TRY_VOID(narrowed_row(view, out, out.tags));
     return out;
   }
   if (!view.catalog.model(source.id) && !view.runs_here(source.id)) {
@@ -246,6 +247,7 @@ Result<ApplicationProfile> new_application_profile(const BedrockView& view, Crea
     return refuse(fmt::format("{} does not run the model itself", view.region.str()),
                   "Copy a system-defined inference profile of this model.");
   }
+  TRY_VOID(narrowed_row(view, out, out.tags));
   return out;
 }
 

@@ -54,6 +54,32 @@ TEST(CreateInferenceProfile, AllOfIt) {
                           {"status", "ACTIVE"}}));
 }
 
+TEST(CreateInferenceProfile, ATagNarrowsTheRow) {
+  const auto make = [](std::string_view regions, const std::string& copy_from = source) {
+    return new_application_profile(
+        view(), *parse_create_inference_profile(body(
+                    fmt::format(R"(,"tags":[{{"key":"tidegate:regions","value":"{}"}}])", regions),
+                    copy_from)));
+  };
+  const auto profile = make(" eu-west-1  eu-central-1 ");
+  ASSERT_TRUE(profile) << profile.error().message;
+  const auto subset = narrowed_row(view(), *profile, profile->tags);
+  ASSERT_TRUE(subset && *subset);
+  EXPECT_EQ((*subset)->names(), "eu-central-1 eu-west-1");
+  for (const char* wrong :
+       {"", "eu-west-2", "eu-central-1 us-east-1", "eu-central-1 eu-central-1"}) {
+    const auto refused = make(wrong);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, ErrorCode::validation);
+    EXPECT_TRUE(refused.error().message.contains("tidegate:regions")) << refused.error().message;
+    EXPECT_TRUE(refused.error().mend.contains("eu-north-1")) << refused.error().mend;
+  }
+  const std::string of_model =
+      "arn:aws:bedrock:eu-south-1::foundation-model/amazon.nova-2-lite-v1:0";
+  EXPECT_TRUE(make("eu-south-1", of_model)) << "a row of one";
+  EXPECT_FALSE(make("eu-central-1", of_model));
+}
+
 TEST(CreateInferenceProfile, TheHashIsOfAllButTheToken) {
   const auto hash = [](const std::string& text) {
     return new_application_profile(view(), *parse_create_inference_profile(text))->request_hash;

@@ -104,7 +104,7 @@ json::object our_part(const json::object& entry, WallTime arrived) {
                    {"arrivedAt", time_text(arrived, Precision::millis)}};
   json::object profile;
   copy(profile, entry, "profile", "id");
-  if (!profile.empty()) copy(profile, entry, {"version", "rowHash", "row"});
+  if (!profile.empty()) copy(profile, entry, {"version", "rowHash", "row", "narrowedTo"});
   if (profile.empty()) copy(out, entry, "row");
   add_if_any(out, "profile", std::move(profile));
   copy(out, entry,

@@ -41,6 +41,8 @@ void append_circumstances(ObjectWriter& o, const Record& r) {
   if (r.read_only) o.member(R"("readOnly":true)");
   if (r.request_parameters) o.object_if(R"("parameters":)", *r.request_parameters);
   if (!r.row.empty()) append_array(o.member(R"("row":)"), r.row, append_text);
+  if (!r.narrowed_to.empty())
+    append_array(o.member(R"("narrowedTo":)"), r.narrowed_to, append_text);
   o.text_if(R"("tlsVersion":)", r.tls_version);
   o.text_if(R"("tlsCipher":)", r.tls_cipher);
   o.foreign_if(R"("host":)", r.host_header, audit_text_bytes_max);

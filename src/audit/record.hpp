@@ -68,8 +68,9 @@ struct Record {
   std::uint32_t profile_version = 0;
   std::string_view row_hash;
   std::string_view application_profile_arn;
-  std::string_view model_id;          // the foundation model of the profile
-  std::vector<std::string_view> row;  // the destinations
+  std::string_view model_id;                  // the foundation model of the profile
+  std::vector<std::string_view> row;          // the destinations
+  std::vector<std::string_view> narrowed_to;  // the caller's part of them; empty: all
   const Sha256* body_hash = nullptr;
   std::int64_t bytes_in = 0;
   const json::object* request_metadata = nullptr;

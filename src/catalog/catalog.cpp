@@ -2,6 +2,8 @@
 // them afterwards.
 #include "catalog/catalog.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/json.hpp"
@@ -43,6 +45,37 @@ Row::Row(std::string profile_id, std::uint32_t version, RegionId source,
 const RowDestination* Row::find(const RegionId& region) const {
   const auto at = std::ranges::lower_bound(destinations_, region, {}, &RowDestination::region);
   return at != destinations_.end() && at->region() == region ? &*at : nullptr;
+}
+
+Result<RowSubset> Row::narrow(std::vector<RegionId> regions) const {
+  const auto wrong = [&](std::string what) {
+    std::string row;
+    for (const RegionId& region : regions_) row += (row.empty() ? "" : ", ") + region.str();
+    return fail({.code = ErrorCode::configuration,
+                 .message = fmt::format("the row of {} from {} cannot be narrowed: {}", profile_id_,
+                                        source_.str(), what),
+                 .mend = fmt::format("name one or more of {}", row),
+                 .why = "a customer's part of a row may be smaller than it, never wider"});
+  };
+  std::ranges::sort(regions);
+  if (regions.empty()) return wrong("no Region would be left");
+  if (const auto twice = std::ranges::adjacent_find(regions); twice != regions.end()) {
+    return wrong(twice->str() + " is named twice");
+  }
+  for (const RegionId& region : regions) {
+    if (!find(region)) return wrong(region.str() + " is outside the row");
+  }
+  return RowSubset(std::move(regions));
+}
+
+bool RowSubset::contains(const RegionId& region) const {
+  return std::ranges::binary_search(regions_, region);
+}
+
+std::string RowSubset::names() const {
+  std::string out;
+  for (const RegionId& region : regions_) out += (out.empty() ? "" : " ") + region.str();
+  return out;
 }
 
 const Row* Profile::row(const RegionId& source) const {

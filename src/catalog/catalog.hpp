@@ -69,6 +69,20 @@ class RowDestination {
   const RegionId* region_;
 };
 
+// A part of a row that a customer keeps to. Only Row::narrow() makes one, so that it is never
+// wider.
+class RowSubset {
+ public:
+  std::span<const RegionId> regions() const { return regions_; }  // sorted by name; never empty
+  bool contains(const RegionId& region) const;
+  std::string names() const;  // "eu-central-1 eu-west-1"
+
+ private:
+  friend class Row;
+  explicit RowSubset(std::vector<RegionId> regions) : regions_(std::move(regions)) {}
+  std::vector<RegionId> regions_;
+};
+
 class Row {
  public:
   Row(Row&&) = default;
@@ -78,6 +92,8 @@ class Row {
   const RegionId& source() const { return source_; }
   std::span<const RowDestination> destinations() const { return destinations_; }  // sorted by name
   const RowDestination* find(const RegionId& region) const;  // nullptr: outside the row
+  // Errors: configuration (no Region, one twice, or one that the row has not).
+  Result<RowSubset> narrow(std::vector<RegionId> regions) const;
   // SHA-256 over the RFC 8785 JSON {"destinations":[sorted],"profile":..,"source":..,"version":n}.
   // Final.
   const std::string& hash() const { return hash_; }  // 64 hex digits

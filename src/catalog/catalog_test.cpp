@@ -70,6 +70,28 @@ TEST(BuiltIn, EuProfilesNeverLeaveTheEuButForTheirOwnSource) {
   EXPECT_EQ(rows, 171u);
 }
 
+TEST(Row, IsNarrowedNeverWidened) {
+  const Row& row = row_of("eu.amazon.nova-2-lite-v1:0", "eu-south-1");
+  const auto subset = row.narrow({region("eu-west-1"), region("eu-central-1")});
+  ASSERT_TRUE(subset) << subset.error().message;
+  EXPECT_EQ(subset->names(), "eu-central-1 eu-west-1");
+  EXPECT_TRUE(subset->contains(region("eu-west-1")));
+  EXPECT_FALSE(subset->contains(region("eu-south-1")));
+  EXPECT_TRUE(row.narrow({region("eu-south-1")}));
+  const std::pair<std::vector<RegionId>, const char*> refused[] = {
+      {{}, "no Region would be left"},
+      {{region("eu-west-1"), region("eu-west-2")}, "eu-west-2 is outside the row"},
+      {{region("us-east-1")}, "us-east-1 is outside the row"},
+      {{region("eu-west-1"), region("eu-west-1")}, "eu-west-1 is named twice"}};
+  for (const auto& [regions, words] : refused) {
+    const auto narrowed = row.narrow(regions);
+    ASSERT_FALSE(narrowed) << words;
+    EXPECT_TRUE(narrowed.error().message.contains(words)) << narrowed.error().message;
+    EXPECT_TRUE(narrowed.error().mend.contains("eu-central-1, eu-north-1"))
+        << "what could be named";
+  }
+}
+
 TEST(BuiltIn, GeographiesAreNamedSets) {
   const auto catalog = Catalog::built_in();
   EXPECT_EQ(catalog->geographies().size(), 8u);

@@ -73,18 +73,35 @@ std::string counterexamples(const json::object& report, const catalog::Catalog& 
   return out;
 }
 
+// A list of Regions, or how many they are.
+std::string regions_of(const json::object& object, std::string_view name) {
+  std::vector<std::string> names;
+  if (const auto* regions = json::find_array(object, name)) {
+    for (const json::value& region : *regions) names.emplace_back(region.as_string());
+  }
+  return names.empty()       ? "-"
+         : names.size() <= 8 ? fmt::format("{}", fmt::join(names, ", "))
+                             : fmt::format("{} Regions", names.size());
+}
+
 std::string reaches(const json::object& report) {
   Table table({"PRINCIPAL", "REQUESTS", "ALLOWED", "MAY RUN IN"});
   bool any = false;
   each_object(report, "principals", [&](const json::object& reach) {
-    std::vector<std::string> names;
-    if (const auto* regions = json::find_array(reach, "regions")) {
-      for (const json::value& region : *regions) names.emplace_back(region.as_string());
-    }
     table.add({text_of(reach, "principal"), counted(reach, "requests"), counted(reach, "allowed"),
-               names.empty()       ? "-"
-               : names.size() <= 8 ? fmt::format("{}", fmt::join(names, ", "))
-                                   : fmt::format("{} Regions", names.size())});
+               regions_of(reach, "regions")});
+    any = true;
+  });
+  return any ? "\n" + table.text() : std::string();
+}
+
+std::string narrowings(const json::object& report) {
+  Table table({"PRINCIPAL", "NARROWS", "TO", "REQUESTS", "ALLOWED", "AT", "REFUSED AT"});
+  bool any = false;
+  each_object(report, "narrowedRows", [&](const json::object& one) {
+    table.add({text_of(one, "principal"), text_of(one, "profile"), regions_of(one, "regions"),
+               counted(one, "requests"), counted(one, "allowed"), regions_of(one, "sources"),
+               regions_of(one, "refusedAt")});
     any = true;
   });
   return any ? "\n" + table.text() : std::string();
@@ -106,7 +123,7 @@ std::string proof_view(std::string_view name, const json::object& report,
       counted(report, "allowed"), counted(report, "refused"), counted(report, "tookMs"),
       holds ? "the fence holds: router, signer, admission and oracle agree on every one"
             : fmt::format("{} VIOLATIONS", counted(report, "violations")));
-  return out + reaches(report) + counterexamples(report, catalog);
+  return out + reaches(report) + narrowings(report) + counterexamples(report, catalog);
 }
 
 std::vector<std::string> row_differences(const std::vector<StateProof>& regions) {

@@ -77,6 +77,7 @@ Result<Exit> prove_bundle(const Options& options) {
   TRY(proof::Report report, proof::prove(catalog, SystemClock()));
   TRY_VOID(compare(*catalog, options, report));
   std::vector<proof::Reach> principals;
+  std::vector<proof::Narrowing> narrowings;
   if (!options.documents.empty()) {
     const auto documents = config::load_documents(options.documents, config::References::closed);
     if (!documents) {
@@ -85,9 +86,11 @@ Result<Exit> prove_bundle(const Options& options) {
     }
     TRY(const auto boundary, within(*catalog, options));
     TRY(principals, proof::prove_policies(*catalog, *documents, boundary, report));
+    TRY(narrowings, proof::prove_narrowed(catalog, *documents, report));
   }
   json::object answer = proof::to_json(report);
   if (!options.documents.empty()) answer["principals"] = proof::to_json(principals);
+  if (!narrowings.empty()) answer["narrowedRows"] = proof::to_json(narrowings);
   print(options.as_json()
             ? json::serialize(answer) + "\n"
             : proof_view(options.bundle.empty() ? "built-in" : options.bundle, answer, *catalog));

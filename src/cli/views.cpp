@@ -74,6 +74,14 @@ std::string candidates_table(const json::object& owner, std::vector<std::string>
   return table.text("  ");
 }
 
+// The part of the row that the caller keeps to, where there is one.
+std::string narrowed_line(const json::object& owner) {
+  const auto regions = texts_of(owner, "narrowedTo");
+  return regions.empty() ? std::string()
+                         : fmt::format("  narrowed   to {}, by the caller's own choice\n",
+                                       fmt::join(regions, ", "));
+}
+
 std::string decided_by(const json::object& check) {
   const std::string policy = text_of(check, "policy", "");
   return policy.empty() ? "no statement allows it"
@@ -174,6 +182,7 @@ std::string_view reason_sentence(std::string_view reason) {
       {"source_cordoned", "the source is cordoned from itself"},
       {"source_excluded", "the source is excluded"},
       {"source_not_in_row", "the row holds other Regions only"},
+      {"source_narrowed_out", "the caller keeps to a part of the row that the source is not in"},
       {"source_no_model", "the source runs no back-end for this model"},
       {"retry", "an earlier attempt failed before its first byte"},
       {"no_capacity", "no Region of the row has room now: a request would wait"},
@@ -233,6 +242,7 @@ std::string route_view(const json::object& route, const catalog::Catalog& catalo
   out += fmt::format("\n  row        version {}, {} Region{}, hash {}; never anywhere else\n",
                      number_of(route, "version"), row.size(), row.size() == 1 ? "" : "s",
                      text_of(route, "rowHash").substr(0, 16));
+  out += narrowed_line(route);
   out += fmt::format(
       "  model      {}{}\n", text_of(route, "modelId"),
       route.contains("modelName") ? ", here really " + text_of(route, "modelName") : "");
@@ -282,6 +292,7 @@ std::string explain_view(const json::object& record, const catalog::Catalog& cat
     out += fmt::format("  row        {} version {}, {} Regions, hash {}\n", text_of(profile, "id"),
                        number_of(profile, "version"), row.size(),
                        text_of(profile, "rowHash").substr(0, 16));
+    out += narrowed_line(profile);
   }
   if (!decision.empty()) {
     const std::string reason = text_of(decision, "reason");

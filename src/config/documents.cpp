@@ -7,6 +7,7 @@
 
 #include "aws/arn.hpp"
 #include "aws/sigv4.hpp"
+#include "config/narrowed_rows.hpp"
 #include "config/policy_text.hpp"
 #include "policy/policy.hpp"
 
@@ -107,6 +108,12 @@ const Key<Principal> principal_keys[] = {
      "on: it may use global. profiles, in Regions whose global_profiles is on.",
      [](Reader& r, const YAML::Node& n, Principal& p) {
        read_switch(r, n, "global_grant", p.record.global_grant);
+     }},
+    {"narrowed_rows", "map of profile to Regions", optional, "none: whole rows",
+     "Its part of profiles' rows: fewer Regions, never more. Policies still decide for the whole "
+     "row.",
+     [](Reader& r, const YAML::Node& n, Principal& p) {
+       read_narrowed_rows(r, n, p.record.narrowed_rows);
      }},
 };
 

@@ -45,6 +45,32 @@ std::string replaced(std::string_view from, std::string_view to) {
   return text.replace(at, from.size(), to);
 }
 
+TEST(Documents, ReadsNarrowedRows) {
+  const auto of = [](std::string_view rows) {
+    return parse(replaced("    global_grant: on\n",
+                          "    global_grant: on\n    narrowed_rows: " + std::string(rows) + "\n"));
+  };
+  const auto documents =
+      of("{eu.a.m-v1:0: [eu-central-1, eu-west-1], eu.b.m-v4:0: [eu-central-1]}");
+  ASSERT_TRUE(documents) << documents.error().front().message;
+  const auto& narrowed = documents->principals[1].narrowed_rows;
+  ASSERT_EQ(narrowed.size(), 2u);
+  EXPECT_EQ(narrowed[0].profile, "eu.a.m-v1:0");
+  EXPECT_EQ(narrowed[0].regions, (std::vector<std::string>{"eu-central-1", "eu-west-1"}));
+  EXPECT_EQ(narrowed[1].profile, "eu.b.m-v4:0");
+  const std::pair<const char*, const char*> wrong[] = {
+      {"[eu-central-1]", "d.yaml:19:20: \"narrowed_rows\" is"},
+      {"{eu.a: eu-central-1}", "d.yaml:19:27: \"eu.a\" is"},
+      {"{eu.a: []}", "d.yaml:19:21: \"eu.a\" is left without a Region"},
+      {"{eu.a: [x], eu.a: [y]}", "d.yaml:19:32: \"eu.a\" is in narrowed_rows twice"}};
+  for (const auto& [rows, words] : wrong) {
+    const auto refused = of(rows);
+    ASSERT_FALSE(refused) << rows;
+    EXPECT_TRUE(refused.error().front().message.starts_with(words))
+        << refused.error().front().message;
+  }
+}
+
 TEST(Documents, ReadsPoliciesPrincipalsAndKeys) {
   const auto documents = parse(std::string(good));
   ASSERT_TRUE(documents) << documents.error().front().message;
@@ -58,6 +84,7 @@ TEST(Documents, ReadsPoliciesPrincipalsAndKeys) {
   EXPECT_TRUE(documents->principals[0].user_id.starts_with("AIDA"));
   EXPECT_FALSE(documents->principals[0].global_grant);
   EXPECT_TRUE(documents->principals[1].global_grant);
+  EXPECT_TRUE(documents->principals[0].narrowed_rows.empty());
   EXPECT_NE(documents->principals[0].user_id, documents->principals[1].user_id);
   ASSERT_EQ(documents->keys.size(), 1u);
   EXPECT_EQ(documents->keys[0].principal_arn, "arn:aws:iam::111122223333:user/demo");

@@ -28,6 +28,14 @@ audit::AttemptRecord attempt_record(const model::Attempt& attempt, const catalog
   return out;
 }
 
+// Of the part of the row that the caller keeps to; none: the whole row.
+std::vector<std::string> names_of(const catalog::RowSubset* subset) {
+  std::vector<std::string> out;
+  if (!subset) return out;
+  for (const catalog::RegionId& region : subset->regions()) out.push_back(region.str());
+  return out;
+}
+
 json::object facts_of(const peer::RoutingToken& token) {
   return {{"requestId", token.request_id},
           {"profile", token.profile},
@@ -101,7 +109,7 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
       .profile = target.row->profile_id(),
       .profile_version = target.row->version(),
       .row_hash = target.row->hash(),
-      .subset = {},
+      .subset = names_of(target.subset.get()),
       .operation = std::string(trail.call->called),
       .model_id = target.model_id,
       .body_sha256 = to_hex(trail.call->body_hash),

@@ -3,6 +3,7 @@
 
 #include "aws/door_errors.hpp"
 #include "gateway/region.hpp"
+#include "gateway/resolve.hpp"
 #include "gateway/trace.hpp"
 #include "gateway/worker.hpp"
 
@@ -55,6 +56,7 @@ Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
   co_await worker_.loop().step_end();
   CO_TRY(trail.target, resolve(trail.call->model_reference, trail.principal->account(),
                                *trail.snapshot));  // which Regions: no other from here on
+  CO_TRY_VOID(narrow(*trail.target, trail.principal->record(), *trail.snapshot));
   CO_TRY(trail.format, chat::find_format(trail.call->called, trail.target->model_id));
   CO_TRY(trail.request,
          worker_.executor().check(*trail.format, trail.target->model_id, trail.call->body,

@@ -94,6 +94,7 @@ Task<Result<Answer>> Pipeline::change_tags(Trail& trail, const api::BedrockView&
   CO_TRY(const auto profile,
          api::application_profile_named(view, *region_.application_profiles().of(view.account),
                                         change.resource_arn));
+  CO_TRY_VOID(api::narrowed_row(view, *profile, change.set));
   trail.application_profile_arn = change.resource_arn;
   CO_TRY_VOID(co_await offload(worker_.loop(), region_.background(), [&] {
     return region_.application_profiles().change_tags(profile->account, profile->id, change,

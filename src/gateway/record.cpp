@@ -139,6 +139,9 @@ Journal::Append Pipeline::close_record(const http::Exchange& exchange, const Tra
     const auto& destinations = trail.target->row->destinations();
     r.row.reserve(destinations.size());
     for (const auto& destination : destinations) r.row.push_back(destination.region().str());
+    if (const auto* subset = trail.target->subset.get()) {
+      for (const auto& region : subset->regions()) r.narrowed_to.push_back(region.str());
+    }
   }
   add_attempts(r, trail);
   r.duration_ms = millis(duration);

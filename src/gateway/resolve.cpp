@@ -3,6 +3,9 @@
 // match on them.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "aws/arn.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
@@ -72,10 +75,11 @@ Result<Target> application_target(const api::ApplicationProfile& application,
     return invalid(
         fmt::format("It copies {}, which this Region no longer has.", application.profile_id));
   }();
-  if (target) {
-    target->application_profile_arn =
-        api::application_profile_arn(source.str(), application.account, application.id);
-  }
+  if (!target) return target;
+  target->application_profile_arn =
+      api::application_profile_arn(source.str(), application.account, application.id);
+  TRY(auto subset, api::narrowed_row(*target->row, application.tags));
+  if (subset) target->subset = std::make_shared<const catalog::RowSubset>(*std::move(subset));
   return target;
 }
 
@@ -113,6 +117,33 @@ Result<Target> resolve(std::string_view model_reference, std::string_view accoun
     }
   }
   return invalid("List the identifiers that this Region knows with ListInferenceProfiles.");
+}
+
+Result<void> narrow(Target& target, const identity::PrincipalRecord& principal,
+                    const Snapshot& snapshot) {
+  if (!target.profile || snapshot.narrowed_rows.empty()) return {};
+  const auto of_principal = snapshot.narrowed_rows.find(principal.arn);
+  if (of_principal == snapshot.narrowed_rows.end()) return {};
+  const auto found = of_principal->second.find(target.profile->id);
+  if (found == of_principal->second.end()) return {};
+  if (!target.subset) {
+    target.subset = found->second;
+    return {};
+  }
+  std::vector<catalog::RegionId> both;
+  std::ranges::set_intersection(target.subset->regions(), found->second->regions(),
+                                std::back_inserter(both));
+  if (both.empty()) {
+    return fail(ErrorCode::validation,
+                fmt::format("The application inference profile keeps to {}, its caller to {}: no "
+                            "Region is left.",
+                            target.subset->names(), found->second->names()),
+                fmt::format("Change the tag {} of the profile, or use {} itself.", api::regions_tag,
+                            target.profile->id));
+  }
+  TRY(auto subset, target.row->narrow(std::move(both)));
+  target.subset = std::make_shared<const catalog::RowSubset>(std::move(subset));
+  return {};
 }
 
 Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_view account,

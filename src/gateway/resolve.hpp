@@ -13,9 +13,15 @@ namespace tidegate::gateway {
 using FindApplicationProfile =
     std::function<ApplicationProfileTable::Profile(std::string_view account, std::string_view id)>;
 
-// Errors: invalid_model_identifier and on_demand_not_supported, in AWS's words.
+// Errors: invalid_model_identifier and on_demand_not_supported, in AWS's words; validation, of an
+// application profile whose tag no longer fits the row.
 Result<Target> resolve(std::string_view model_reference, std::string_view account,
                        const catalog::RegionId& source, const Snapshot& snapshot,
                        const FindApplicationProfile& find_application);
+
+// The part of the row that the principal keeps to, too. Errors: validation (nothing is left of what
+// an application profile keeps to).
+Result<void> narrow(Target& target, const identity::PrincipalRecord& principal,
+                    const Snapshot& snapshot);
 
 }  // namespace tidegate::gateway

@@ -51,7 +51,8 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
   const catalog::Row& row = *trail.target->row;
   bool failed_before = false;
   const auto decide = [&] {
-    routing::Need need{.model_id = trail.target->model_id, .tried = {}};
+    routing::Need need{
+        .model_id = trail.target->model_id, .tried = {}, .subset = trail.target->subset.get()};
     bool handed_back = false;
     for (std::size_t i = 0; i < trail.attempts.size(); ++i) {
       const catalog::RegionId region(trail.attempt_records[i].region);
@@ -71,9 +72,13 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
     if (handed_back && is_final(decision.reason)) decision.reason = routing::Reason::no_capacity;
     return decision;
   };
+  // Those that keep to another part of the row wait in another queue: its room is not theirs.
+  std::string part;
+  if (trail.target->subset) part = row.hash() + ' ' + trail.target->subset->names();
+  const std::string& queue = part.empty() ? row.hash() : part;
   const MonoTime began = worker_.loop().now();
   WaitQueues& queues = worker_.queues();
-  if (queues.empty(row.hash())) {
+  if (queues.empty(queue)) {
     routing::Decision decision = decide();
     if (decision.destination) co_return decision;
     if (is_final(decision.reason)) {
@@ -88,7 +93,7 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
     co_return refusal(*trail.decision, trail.target->model_id);
   }
   Counted waiting(region_.waiting());
-  WaitQueues::Place place(queues, row.hash());
+  WaitQueues::Place place(queues, queue);
   for (;;) {
     if (place.first()) {
       routing::Decision decision = decide();

@@ -3,6 +3,37 @@
 #include <fmt/format.h>
 
 namespace tidegate::gateway {
+namespace {
+
+// A profile that cannot be called from here has nothing to narrow here.
+Result<Snapshot::NarrowedRows> narrow_rows(const identity::PrincipalRecord& principal,
+                                           const catalog::Catalog& catalog,
+                                           const catalog::RegionId& source) {
+  Snapshot::NarrowedRows out;
+  for (const identity::NarrowedRow& wanted : principal.narrowed_rows) {
+    const catalog::Profile* profile = catalog.profile(wanted.profile);
+    if (!profile) {
+      return fail(ErrorCode::configuration,
+                  fmt::format("principal {} narrows \"{}\", which is not a profile", principal.arn,
+                              wanted.profile),
+                  "Name a profile of the catalogue: ListInferenceProfiles shows them.");
+    }
+    const catalog::Row* row = profile->row(source);
+    if (!row) continue;
+    auto subset =
+        row->narrow(std::vector<catalog::RegionId>(wanted.regions.begin(), wanted.regions.end()));
+    if (!subset) {
+      subset.error().message =
+          fmt::format("principal {}: {}", principal.arn, subset.error().message);
+      return fail(std::move(subset).error());
+    }
+    out.insert_or_assign(profile->id,
+                         std::make_shared<const catalog::RowSubset>(*std::move(subset)));
+  }
+  return out;
+}
+
+}  // namespace
 
 std::vector<const policy::PolicyDocument*> Snapshot::policies_of(
     const identity::PrincipalRecord& principal) const {
@@ -25,6 +56,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
     out->policies.insert_or_assign(text.name, std::move(document));
   }
   for (const auto& principal : documents.principals) {
+    TRY(NarrowedRows narrowed, narrow_rows(principal, *out->catalog, config.region));
+    if (!narrowed.empty()) out->narrowed_rows.insert_or_assign(principal.arn, std::move(narrowed));
     for (const std::string& name : principal.policies) {
       if (!out->policies.contains(name)) {
         return fail(ErrorCode::configuration,

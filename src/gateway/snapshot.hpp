@@ -20,13 +20,18 @@ struct Snapshot {
   std::map<std::string, catalog::Row, std::less<>>
       in_region_rows;  // for bare ids, by model that runs here
 
+  // Parts of rows that principals keep to here, by ARN and by profile.
+  using NarrowedRows =
+      std::map<std::string, std::shared_ptr<const catalog::RowSubset>, std::less<>>;
+  std::map<std::string, NarrowedRows, std::less<>> narrowed_rows;
+
   // The documents that a principal carries, in its order; one that does not exist cannot be there
   // (build checks).
   std::vector<const policy::PolicyDocument*> policies_of(
       const identity::PrincipalRecord& principal) const;
 
-  // Errors: configuration (a policy that is not understood, a name that is not there). Nothing is
-  // half built.
+  // Errors: configuration (a policy that is not understood, a name that is not there, a narrowed
+  // row that would be wider than the row of this source, or empty). Nothing is half built.
   static Result<std::shared_ptr<const Snapshot>> build(
       std::shared_ptr<const catalog::Catalog> catalog, const Documents& documents,
       const RegionConfig& config);

@@ -65,7 +65,8 @@ struct Target {
   const catalog::Profile* profile = nullptr;  // nullptr: a bare model id
   const catalog::Row* row = nullptr;
   std::string model_id;
-  std::string application_profile_arn;  // empty: named directly
+  std::string application_profile_arn;                 // empty: named directly
+  std::shared_ptr<const catalog::RowSubset> subset{};  // what the caller keeps to; null: all of it
 };
 
 // Whom policies are decided for.

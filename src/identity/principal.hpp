@@ -21,12 +21,19 @@ struct AccessKey {
   bool active = true;
 };
 
+// The part of a profile's row that a principal keeps to: fewer Regions, never more.
+struct NarrowedRow {
+  std::string profile;               // its id
+  std::vector<std::string> regions;  // of the row
+};
+
 struct PrincipalRecord {
   std::string arn;                    // "arn:aws:iam::111122223333:user/demo"
   std::string account;                // "111122223333"
   std::string user_id;                // "AIDA..."; STS GetCallerIdentity's UserId
   std::vector<std::string> policies;  // names of policy documents
   bool global_grant = false;          // the operator lets this principal use global. profiles
+  std::vector<NarrowedRow> narrowed_rows{};  // one a profile
 };
 
 // Immutable; part of a snapshot.

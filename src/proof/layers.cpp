@@ -71,8 +71,9 @@ Result<void> SourceLayers::place(const gateway::Target& target,
     s.slots = 1;
     return s;
   };
-  const auto decision =
-      routing::choose(*target.row, signals, {.model_id = target.model_id, .tried = {}}, ties_);
+  const auto decision = routing::choose(
+      *target.row, signals,
+      {.model_id = target.model_id, .tried = {}, .subset = target.subset.get()}, ties_);
   if (!decision.destination) return fail(ErrorCode::fence_refused, "not a candidate");
   if (decision.destination->region() == destination) return {};
   // Nobody else has room: a router that places it elsewhere is not to be believed here either.

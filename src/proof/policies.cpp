@@ -37,8 +37,10 @@ class Principal {
       const bool global = profile && profile->scope == catalog::Scope::global;
       if (!decided || (global && !record_.global_grant)) continue;
       ++reach_.allowed;
+      const auto kept = narrowed(profile, row);
       for (const auto& destination : row.destinations()) {
         const std::string& region = destination.region().str();
+        if (kept && !kept->contains(destination.region())) continue;
         reach_.regions.insert(region);
         // The policies name no destination of a global profile: AWS gives it no ARN of its own.
         if (!global) check_destination(action, model, profile, row, region);
@@ -53,6 +55,18 @@ class Principal {
   Reach take() { return std::move(reach_); }
 
  private:
+  // The principal's part of the row; a part that its source would refuse counts for nothing.
+  std::optional<catalog::RowSubset> narrowed(const catalog::Profile* profile,
+                                             const catalog::Row& row) const {
+    for (const identity::NarrowedRow& wanted : record_.narrowed_rows) {
+      if (!profile || wanted.profile != profile->id) continue;
+      auto subset =
+          row.narrow(std::vector<catalog::RegionId>(wanted.regions.begin(), wanted.regions.end()));
+      if (subset) return *std::move(subset);
+    }
+    return std::nullopt;
+  }
+
   // Asked for this destination by itself, whatever the code above looked at.
   void check_destination(std::string_view action, const std::string& model,
                          const catalog::Profile* profile, const catalog::Row& row,

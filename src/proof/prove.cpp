@@ -12,13 +12,6 @@ namespace {
 
 using catalog::RegionId;
 
-Claim claim(std::string layer, const Result<void>& answer) {
-  if (answer) return {std::move(layer), true, {}};
-  const Error& error = answer.error();
-  return {std::move(layer), false,
-          error.mend.empty() ? error.message : error.message + " " + error.mend};
-}
-
 class Walk {
  public:
   Walk(const Subject& subject, const Oracle& oracle, Report& report)
@@ -182,6 +175,13 @@ void compare_profile(const std::string& id, const Oracle& before, const Oracle& 
 }
 
 }  // namespace
+
+Claim claim(std::string layer, const Result<void>& answer) {
+  if (answer) return {std::move(layer), true, {}};
+  const Error& error = answer.error();
+  return {std::move(layer), false,
+          error.mend.empty() ? error.message : error.message + " " + error.mend};
+}
 
 void Report::add(Violation violation) {
   if (++violations <= counterexamples_max) counterexamples.push_back(std::move(violation));

@@ -52,6 +52,9 @@ Result<Report> prove(const Subject& subject, const Clock& clock);
 // The catalogue as both ends would load it.
 Result<Report> prove(const std::shared_ptr<const catalog::Catalog>& catalog, const Clock& clock);
 
+// A proof's answer of one layer, with the reason of a refusal.
+Claim claim(std::string layer, const Result<void>& answer);
+
 // Adds what `now` changes of `before` without saying so: the destinations of a row or the Regions
 // of a geography under the same version, or a version that goes back.
 void compare(const Oracle& before, const Oracle& now, Report& report);

@@ -62,6 +62,20 @@ json::array to_json(const std::vector<Reach>& principals) {
   return out;
 }
 
+json::array to_json(const std::vector<Narrowing>& narrowings) {
+  json::array out;
+  for (const Narrowing& one : narrowings) {
+    out.push_back(json::object{{"principal", one.principal},
+                               {"profile", one.profile},
+                               {"regions", names_json(one.regions)},
+                               {"sources", names_json(one.sources)},
+                               {"refusedAt", names_json(one.refused)},
+                               {"requests", number(one.requests)},
+                               {"allowed", number(one.allowed)}});
+  }
+  return out;
+}
+
 json::array rows_json(const catalog::Catalog& catalog) {
   json::array out;
   for (const auto& [id, profile] : catalog.profiles()) {

@@ -24,6 +24,7 @@ std::int32_t free_slots(const RegionSignals& s) {
 }
 
 Verdict judge(const RegionId& region, const RegionSignals& s, const Need& need) {
+  if (need.subset && !need.subset->contains(region)) return Verdict::narrowed_out;
   switch (s.withdrawal.kind) {
     case Withdrawn::cordoned:
       return Verdict::cordoned;
@@ -69,6 +70,7 @@ bool can_change(Verdict verdict) {
     case Verdict::cordoned:  // an operator's word is not waited out
     case Verdict::drained:
     case Verdict::excluded:
+    case Verdict::narrowed_out:
       return false;
   }
   return false;
@@ -106,6 +108,8 @@ Reason reason_to_leave(const Decision& decision, const RegionId& source) {
       return Reason::source_cordoned;
     case Verdict::excluded:
       return Reason::source_excluded;
+    case Verdict::narrowed_out:
+      return Reason::source_narrowed_out;
     case Verdict::not_ready:
     case Verdict::unreachable:
     case Verdict::stale_report:
@@ -216,6 +220,8 @@ std::string sentence(const Candidate& c, std::string_view model_id) {
       return with_note("drained", c);
     case Verdict::excluded:
       return with_note("excluded", c);
+    case Verdict::narrowed_out:
+      return "outside the part of the row that the caller keeps to";
   }
   return {};
 }
@@ -236,6 +242,8 @@ std::string_view name_of(Reason reason) {
       return "source_excluded";
     case Reason::source_not_in_row:
       return "source_not_in_row";
+    case Reason::source_narrowed_out:
+      return "source_narrowed_out";
     case Reason::source_no_model:
       return "source_no_model";
     case Reason::retry:
@@ -278,6 +286,8 @@ std::string_view name_of(Verdict verdict) {
       return "drained";
     case Verdict::excluded:
       return "excluded";
+    case Verdict::narrowed_out:
+      return "narrowed_out";
   }
   return "unknown";
 }

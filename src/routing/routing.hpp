@@ -58,22 +58,24 @@ using Signals = std::function<RegionSignals(const catalog::RegionId&)>;
 
 struct Need {
   std::string_view model_id;
-  std::vector<catalog::RegionId> tried;  // by earlier attempts of this request: not again
+  std::vector<catalog::RegionId> tried;        // by earlier attempts of this request: not again
+  const catalog::RowSubset* subset = nullptr;  // of the row, which the caller keeps to; null: all
 };
 
 enum class Reason : std::uint8_t {
-  source_first,       // the source has room
-  source_full,        // ... has none, this destination has
-  source_unhealthy,   // the source's model servers do not answer
-  source_draining,    // the source takes no new work
-  source_cordoned,    // an operator lets the source send nothing to itself
-  source_excluded,    // an operator has excluded the source
-  source_not_in_row,  // the row has other Regions only
-  source_no_model,    // the source maps no back-end to this model
-  retry,              // an earlier attempt failed before its first byte
-  no_capacity,        // nobody has room now: wait
-  withdrawn,          // who could serve it is cordoned, drained or excluded
-  no_candidate,       // nobody could ever serve it: not deployed, no back-end, all tried
+  source_first,         // the source has room
+  source_full,          // ... has none, this destination has
+  source_unhealthy,     // the source's model servers do not answer
+  source_draining,      // the source takes no new work
+  source_cordoned,      // an operator lets the source send nothing to itself
+  source_excluded,      // an operator has excluded the source
+  source_not_in_row,    // the row has other Regions only
+  source_narrowed_out,  // the caller keeps to a part of the row that the source is not in
+  source_no_model,      // the source maps no back-end to this model
+  retry,                // an earlier attempt failed before its first byte
+  no_capacity,          // nobody has room now: wait
+  withdrawn,            // who could serve it is cordoned, drained or excluded
+  no_candidate,         // nobody could ever serve it: not deployed, no back-end, all tried
 };
 std::string_view name_of(Reason reason);  // "source_first", ...: header x-tidegate-route-reason
 
@@ -91,7 +93,8 @@ enum class Verdict : std::uint8_t {
   draining,
   cordoned,
   drained,
-  excluded
+  excluded,
+  narrowed_out
 };
 std::string_view name_of(Verdict verdict);
 

@@ -264,6 +264,34 @@ TEST(Choose, SaysWhyInWords) {
   EXPECT_EQ(said["eu-north-1"], "not_deployed: in the row, not run by this deployment");
 }
 
+TEST(Choose, KeepsToTheCallersPartOfTheRow) {
+  const auto kept = nova_from_milan().narrow({frankfurt, dublin}).value();
+  const auto choose_in = [&](const World& world) {
+    SeededRng rng(1);
+    return choose(
+        nova_from_milan(),
+        [&](const RegionId& region) {
+          const auto at = world.find(region);
+          return at == world.end() ? RegionSignals{} : at->second;
+        },
+        {.model_id = "amazon.nova-2-lite-v1:0", .tried = {}, .subset = &kept}, rng);
+  };
+  const Decision spilled = choose_in({{milan, local(8, 0)},
+                                      {frankfurt, linked(2, 2, 5ms)},
+                                      {dublin, linked(2, 0, 50ms)},
+                                      {paris, linked(64, 0, 1ms)}});
+  EXPECT_EQ(destination(spilled), "eu-west-1");
+  EXPECT_EQ(spilled.reason, Reason::source_narrowed_out);
+  const Decision full = choose_in({{milan, local(8, 0)}, {frankfurt, linked(2, 2, 5ms)}});
+  EXPECT_EQ(destination(full), "none");
+  EXPECT_EQ(full.reason, Reason::no_capacity) << "it waits for Frankfurt, with Milan empty";
+  const Decision nobody = choose_in({{milan, local(8, 0)}, {paris, linked(64, 0, 1ms)}});
+  EXPECT_EQ(nobody.reason, Reason::no_candidate);
+  for (const Candidate& c : nobody.considered) {
+    EXPECT_EQ(c.verdict == Verdict::narrowed_out, !kept.contains(c.region)) << c.region.str();
+  }
+}
+
 // Every profile's rows, random worlds: the destination is in the row, was not tried and could
 // serve; and there is one whenever somebody could.
 TEST(Choose, NeverLeavesTheRowWhateverTheSignals) {

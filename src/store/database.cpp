@@ -59,6 +59,11 @@ constexpr const char* migrations[] = {
       expires INTEGER NOT NULL,  -- 0: it stays until it is lifted
       PRIMARY KEY (region, kind)) STRICT, WITHOUT ROWID;
     )",
+    R"(
+    CREATE TABLE narrowed_rows (
+      arn TEXT NOT NULL REFERENCES principals (arn), profile TEXT NOT NULL, region TEXT NOT NULL,
+      PRIMARY KEY (arn, profile, region)) STRICT, WITHOUT ROWID;
+    )",
 };
 constexpr std::int64_t schema_version = std::size(migrations);
 

@@ -43,6 +43,35 @@ Result<void> write_principals(sqlite3* database,
   return {};
 }
 
+Result<void> write_narrowed_rows(sqlite3* database,
+                                 const std::vector<identity::PrincipalRecord>& principals) {
+  TRY(Statement clear, Statement::prepare(database, "DELETE FROM narrowed_rows WHERE arn = ?"));
+  TRY(Statement add,
+      Statement::prepare(database, "INSERT OR IGNORE INTO narrowed_rows VALUES (?, ?, ?)"));
+  for (const auto& principal : principals) {
+    TRY_VOID(clear.bind(1, principal.arn).run());
+    for (const auto& narrowed : principal.narrowed_rows) {
+      for (const std::string& region : narrowed.regions) {
+        TRY_VOID(add.bind(1, principal.arn).bind(2, narrowed.profile).bind(3, region).run());
+      }
+    }
+  }
+  return {};
+}
+
+Result<std::vector<identity::NarrowedRow>> read_narrowed_rows(Statement& rows,
+                                                              const std::string& arn) {
+  std::vector<identity::NarrowedRow> out;
+  rows.bind(1, arn);
+  for (;;) {
+    TRY(const bool row, rows.step());
+    if (!row) return out;
+    const std::string profile = rows.text(0);
+    if (out.empty() || out.back().profile != profile) out.push_back({profile, {}});
+    out.back().regions.push_back(rows.text(1));
+  }
+}
+
 Result<void> write_keys(sqlite3* database, const std::vector<identity::AccessKey>& keys) {
   TRY(Statement upsert,
       Statement::prepare(database,
@@ -143,6 +172,10 @@ Result<gateway::Documents> read_all(sqlite3* database) {
   TRY(Statement attached,
       Statement::prepare(database,
                          "SELECT policy FROM principal_policies WHERE arn = ? ORDER BY position"));
+  TRY(Statement narrowed,
+      Statement::prepare(database,
+                         "SELECT profile, region FROM narrowed_rows WHERE arn = ? ORDER BY "
+                         "profile, region"));
   TRY(Statement principals, Statement::prepare(database, "SELECT * FROM principals ORDER BY arn"));
   for (;;) {
     TRY(const bool row, principals.step());
@@ -152,6 +185,7 @@ Result<gateway::Documents> read_all(sqlite3* database) {
     principal.account = principals.text(1);
     principal.user_id = principals.text(2);
     principal.global_grant = principals.number(3) != 0;
+    TRY(principal.narrowed_rows, read_narrowed_rows(narrowed, principal.arn));
     attached.bind(1, principal.arn);
     for (;;) {
       TRY(const bool policy, attached.step());
@@ -191,6 +225,7 @@ Result<gateway::Documents> SqliteDocuments::apply(const gateway::Documents& chan
   TRY(Transaction transaction, Transaction::begin(database_.get()));
   TRY_VOID(write_policies(database_.get(), changes.policies));
   TRY_VOID(write_principals(database_.get(), changes.principals));
+  TRY_VOID(write_narrowed_rows(database_.get(), changes.principals));
   TRY_VOID(write_keys(database_.get(), changes.keys));
   TRY_VOID(write_api_keys(database_.get(), changes.api_keys));
   TRY_VOID(check_references(database_.get()));

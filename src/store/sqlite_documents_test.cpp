@@ -16,11 +16,13 @@ using gateway::Documents;
 Documents demo() {
   Documents d;
   d.policies = {{"invoke", R"({"Version":"2012-10-17"})"}, {"read", "{}"}};
-  d.principals = {{.arn = "arn:aws:iam::111122223333:user/demo",
-                   .account = "111122223333",
-                   .user_id = "AIDADEMO",
-                   .policies = {"read", "invoke"},
-                   .global_grant = true}};
+  d.principals = {
+      {.arn = "arn:aws:iam::111122223333:user/demo",
+       .account = "111122223333",
+       .user_id = "AIDADEMO",
+       .policies = {"read", "invoke"},
+       .global_grant = true,
+       .narrowed_rows = {{"eu.a", {"eu-central-1", "eu-west-1"}}, {"eu.b", {"eu-west-1"}}}}};
   d.keys = {{.key_id = "AKIADEMO",
              .secret = "a secret",
              .principal_arn = "arn:aws:iam::111122223333:user/demo",
@@ -64,6 +66,10 @@ TEST(SqliteDocuments, KeepsWhatWasApplied) {
   ASSERT_EQ(documents->principals.size(), 1u);
   EXPECT_EQ(documents->principals[0].policies, (std::vector<std::string>{"read", "invoke"}));
   EXPECT_TRUE(documents->principals[0].global_grant);
+  ASSERT_EQ(documents->principals[0].narrowed_rows.size(), 2u);
+  EXPECT_EQ(documents->principals[0].narrowed_rows[0].regions,
+            (std::vector<std::string>{"eu-central-1", "eu-west-1"}));
+  EXPECT_EQ(documents->principals[0].narrowed_rows[1].profile, "eu.b");
   ASSERT_EQ(documents->keys.size(), 1u);
   EXPECT_EQ(documents->keys[0].secret, "a secret");
   EXPECT_TRUE(documents->keys[0].active);
