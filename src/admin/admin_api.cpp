@@ -204,6 +204,8 @@ Result<json::value> AdminApi::route(std::string_view query) const {
       {"profile", profile->second},
       {"source", region_.config().region.str()},
       {"modelId", target.model_id},
+      {"mode",
+       catalog::name_of(target.profile ? target.profile->scope : catalog::Scope::in_region)},
       {"version", target.row->version()},
       {"rowHash", target.row->hash()},
       {"row", std::move(row)},
@@ -216,6 +218,7 @@ Result<json::value> AdminApi::route(std::string_view query) const {
     for (const auto& region : target.subset->regions()) narrowed.emplace_back(region.str());
     out["narrowedTo"] = std::move(narrowed);
   }
+  if (target.legacy) out["lifecycle"] = api::lifecycle_sentence(*target.legacy);
   if (const auto* entry = region_.models().find(target.model_id))
     out["modelName"] = entry->config.name;
   if (principal) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "aws/arn.hpp"
+#include "aws/sigv4.hpp"
 
 namespace tidegate::api {
 namespace {
@@ -25,6 +26,14 @@ std::string_view modality_name(catalog::Modality modality) {
   return "TEXT";
 }
 
+// The members that AWS has for it; the successor has none there.
+json::object lifecycle_json(const catalog::Lifecycle& lifecycle, WallTime now) {
+  json::object out{{"status", lifecycle.at(now) == catalog::Stage::active ? "ACTIVE" : "LEGACY"}};
+  if (lifecycle.legacy) out["legacyTime"] = aws::iso8601(*lifecycle.legacy);
+  if (lifecycle.end_of_life) out["endOfLifeTime"] = aws::iso8601(*lifecycle.end_of_life);
+  return out;
+}
+
 json::object model_details(const BedrockView& view, const catalog::Model& model) {
   json::array input;
   json::array output;
@@ -40,7 +49,7 @@ json::object model_details(const BedrockView& view, const catalog::Model& model)
           {"customizationsSupported", json::array{}},
           {"inferenceTypesSupported",
            json::array{view.runs_here(model.id) ? "ON_DEMAND" : "INFERENCE_PROFILE"}},
-          {"modelLifecycle", json::object{{"status", "ACTIVE"}}}};
+          {"modelLifecycle", lifecycle_json(model.lifecycle, view.now)}};
 }
 
 bool passes(const Parameters& query, std::string_view name, auto&& holds) {
@@ -48,11 +57,33 @@ bool passes(const Parameters& query, std::string_view name, auto&& holds) {
   return found == query.end() || holds(found->second);
 }
 
+bool is_gone(const catalog::Lifecycle& lifecycle, WallTime now) {
+  return lifecycle.at(now) == catalog::Stage::gone;
+}
+
+std::unexpected<Error> no_such_model(const catalog::Model* gone = nullptr) {
+  const bool successor = gone && !gone->lifecycle.successor.empty();
+  return fail(ErrorCode::resource_not_found,
+              "Could not resolve the foundation model from the provided model identifier.",
+              successor ? fmt::format("{} reached its end of life; its successor is {}.", gone->id,
+                                      gone->lifecycle.successor)
+                        : std::string());
+}
+
 }  // namespace
+
+std::string lifecycle_sentence(const catalog::Lifecycle& lifecycle) {
+  std::string out = "LEGACY";
+  if (lifecycle.legacy) out += " since " + aws::iso8601(*lifecycle.legacy);
+  if (lifecycle.end_of_life) out += ", served until " + aws::iso8601(*lifecycle.end_of_life);
+  if (!lifecycle.successor.empty()) out += ", successor " + lifecycle.successor;
+  return out;
+}
 
 Result<json::object> list_foundation_models(const BedrockView& view, const Parameters& query) {
   json::array summaries;
   for (const auto& [id, model] : view.catalog.models()) {
+    if (is_gone(model.lifecycle, view.now)) continue;
     json::object details = model_details(view, model);
     const auto has = [&](std::string_view member, const std::string& wanted) {
       for (const json::value& item : *json::find_array(details, member)) {
@@ -77,20 +108,14 @@ Result<json::object> list_foundation_models(const BedrockView& view, const Param
 Result<json::object> get_foundation_model(const BedrockView& view, std::string_view identifier) {
   TRY(const ModelReference reference, parse_model_reference(identifier));
   const catalog::Model* model = view.catalog.model(reference.id);
-  if (!model) {
-    return fail(ErrorCode::resource_not_found,
-                "Could not resolve the foundation model from the provided model identifier.");
-  }
+  if (!model || is_gone(model->lifecycle, view.now)) return no_such_model(model);
   return json::object{{"modelDetails", model_details(view, *model)}};
 }
 
 Result<json::object> get_foundation_model_availability(const BedrockView& view,
                                                        std::string_view model_id, Usable usable) {
   const catalog::Model* model = view.catalog.model(model_id);
-  if (!model) {
-    return fail(ErrorCode::resource_not_found,
-                "Could not resolve the foundation model from the provided model identifier.");
-  }
+  if (!model || is_gone(model->lifecycle, view.now)) return no_such_model(model);
   const bool in_region =
       view.runs_here(model_id) ||
       std::ranges::any_of(view.catalog.profiles_from(view.region),

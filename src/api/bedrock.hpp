@@ -19,7 +19,12 @@ struct BedrockView {
   std::string_view account;         // of the caller: part of profile ARNs
   // True where this Region maps the model to a back-end, so that a bare model id runs here.
   std::function<bool(std::string_view model_id)> runs_here;
+  WallTime now;  // decides what is LEGACY, and what is no longer there
 };
+
+// "LEGACY since 2026-12-01T00:00:00Z, served until 2027-03-01T00:00:00Z, successor
+// eu.amazon.nova-2-lite-v1:0": what is known of it. For descriptions and x-tidegate-lifecycle.
+std::string lifecycle_sentence(const catalog::Lifecycle& lifecycle);
 
 // Errors: validation, resource_not_found.
 Result<json::object> list_foundation_models(const BedrockView& view, const Parameters& query);

@@ -49,10 +49,19 @@ std::string description(const catalog::Profile& profile, const catalog::Row& row
   return out + ".";
 }
 
+bool is_gone(const BedrockView& view, const catalog::Profile& profile) {
+  return profile.lifecycle.at(view.now) == catalog::Stage::gone;
+}
+
 json::object summary_of(const BedrockView& view, const catalog::Profile& profile,
                         const catalog::Row& row) {
+  // AWS's shape has the status ACTIVE only; what is on its way out says so in words.
+  std::string text = description(profile, row);
+  if (profile.lifecycle.at(view.now) == catalog::Stage::legacy) {
+    text += ' ' + lifecycle_sentence(profile.lifecycle) + '.';
+  }
   return {{"inferenceProfileName", profile.name},
-          {"description", description(profile, row)},
+          {"description", std::move(text)},
           {"inferenceProfileArn",
            aws::inference_profile_arn(view.region.str(), view.account, profile.id)},
           {"models", model_arns(view, profile, row)},
@@ -217,7 +226,7 @@ Result<json::object> list_inference_profiles(const BedrockView& view,
   };
   if (wanted(system_type) && start.type == system_type) {
     for (const catalog::Profile* profile : view.catalog.profiles_from(view.region)) {
-      if (profile->id <= start.after) continue;
+      if (profile->id <= start.after || is_gone(view, *profile)) continue;
       if (!add(system_type, profile->id,
                [&] { return summary_of(view, *profile, *profile->row(view.region)); }))
         break;
@@ -246,6 +255,12 @@ Result<json::object> get_inference_profile(const BedrockView& view,
   }
   const catalog::Profile* profile = view.catalog.profile(reference.id);
   if (profile && reference.kind != Kind::application_profile_arn) {
+    if (is_gone(view, *profile)) {
+      return not_found(profile->lifecycle.successor.empty()
+                           ? std::string()
+                           : fmt::format("{} reached its end of life; its successor is {}.",
+                                         profile->id, profile->lifecycle.successor));
+    }
     if (const catalog::Row* row = profile->row(view.region)) {
       return summary_of(view, *profile, *row);
     }

@@ -13,7 +13,7 @@ const catalog::RegionId milan{"eu-south-1"};
 const catalog::RegionId london{"eu-west-2"};
 BedrockView view_from(const catalog::RegionId& region) {
   return {*catalog::Catalog::built_in(), region, "111122223333",
-          [](std::string_view id) { return id == "amazon.nova-2-lite-v1:0"; }};
+          [](std::string_view id) { return id == "amazon.nova-2-lite-v1:0"; }, WallTime{}};
 }
 
 const ApplicationProfiles none;

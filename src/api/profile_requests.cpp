@@ -228,7 +228,8 @@ Result<ApplicationProfile> new_application_profile(const BedrockView& view, Crea
                          .request_hash = hash_of(request)};
   if (source.kind == Kind::inference_profile_arn) {
     const catalog::Profile* profile = view.catalog.profile(source.id);
-    if (!profile || !profile->row(view.region)) {
+    if (!profile || !profile->row(view.region) ||
+        profile->lifecycle.at(view.now) == catalog::Stage::gone) {
       return fail(ErrorCode::resource_not_found,
                   "The provided inference profile identifier could not be found.",
                   fmt::format("ListInferenceProfiles shows the profiles that {} can copy.",

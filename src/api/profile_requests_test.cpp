@@ -12,7 +12,7 @@ namespace {
 const catalog::RegionId milan{"eu-south-1"};
 BedrockView view() {
   return {*catalog::Catalog::built_in(), milan, "111122223333",
-          [](std::string_view id) { return id == "amazon.nova-2-lite-v1:0"; }};
+          [](std::string_view id) { return id == "amazon.nova-2-lite-v1:0"; }, WallTime{}};
 }
 const std::string source =
     "arn:aws:bedrock:eu-south-1:111122223333:inference-profile/eu.amazon.nova-2-lite-v1:0";

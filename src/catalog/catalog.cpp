@@ -78,6 +78,23 @@ std::string RowSubset::names() const {
   return out;
 }
 
+std::string_view name_of(Scope scope) {
+  switch (scope) {
+    case Scope::geographic:
+      return "geographic";
+    case Scope::global:
+      return "global";
+    case Scope::in_region:
+      break;
+  }
+  return "in_region";
+}
+
+Stage Lifecycle::at(WallTime now) const {
+  if (end_of_life && now >= *end_of_life) return Stage::gone;
+  return legacy && now >= *legacy ? Stage::legacy : Stage::active;
+}
+
 const Row* Profile::row(const RegionId& source) const {
   return look_up(rows, source);
 }

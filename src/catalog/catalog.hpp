@@ -13,6 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
+#include "base/time.hpp"
 
 namespace tidegate::catalog {
 
@@ -37,12 +38,23 @@ struct RegionInfo {
 
 enum class Modality : std::uint8_t { text, image, video, speech, embedding };
 
+enum class Stage : std::uint8_t { active, legacy, gone };
+
+// How long a model or a profile is served. The document gives the dates; the clock decides.
+struct Lifecycle {
+  std::optional<WallTime> legacy;       // from then on it is LEGACY: served, and on its way out
+  std::optional<WallTime> end_of_life;  // from then on it is gone
+  std::string successor;                // a model or a profile, as this is; may be empty
+  Stage at(WallTime now) const;
+};
+
 struct Model {
   std::string id;        // "amazon.nova-2-lite-v1:0"
   std::string name;      // "Nova 2 Lite"
   std::string provider;  // "Amazon"
   std::vector<Modality> input, output;
   bool streams = true;
+  Lifecycle lifecycle{};
 };
 
 // A named set of Regions, inside which a profile of that geography keeps its requests (each row may
@@ -54,7 +66,10 @@ struct Geography {
   bool everywhere() const { return regions.empty(); }
 };
 
-enum class Scope : std::uint8_t { geographic, global };
+// The mode of a profile: inside a geography (or at the source), anywhere once the operator has
+// granted it, or at its source only.
+enum class Scope : std::uint8_t { geographic, global, in_region };
+std::string_view name_of(Scope scope);  // "geographic": as in the document
 
 class Row;
 
@@ -118,6 +133,7 @@ struct Profile {
   std::string geography;  // "eu"
   std::string model_id;   // "amazon.nova-2-lite-v1:0"
   std::uint32_t version = 1;
+  Lifecycle lifecycle{};         // never longer than its model's
   std::map<RegionId, Row> rows;  // by source
   const Row* row(const RegionId& source) const;
 };

@@ -92,6 +92,63 @@ TEST(Row, IsNarrowedNeverWidened) {
   }
 }
 
+// The library with one member of one model or profile set.
+Result<std::shared_ptr<const Catalog>> with(std::string_view list, std::string_view id,
+                                            std::string_view member, json::value value) {
+  json::value document = json::parse(Catalog::built_in()->document()).value();
+  for (json::value& item : document.as_object().at(list).as_array()) {
+    if (item.at("id").as_string() == id) item.as_object()[member] = std::move(value);
+  }
+  return Catalog::parse(json::serialize(document));
+}
+
+constexpr std::string_view nova_model = "amazon.nova-2-lite-v1:0";
+constexpr std::string_view nova_profile = "eu.amazon.nova-2-lite-v1:0";
+
+TEST(Lifecycle, AProfileEndsWithItsModel) {
+  const json::object dates{{"legacy", "2026-12-01T00:00:00Z"},
+                           {"endOfLife", "2027-03-01T00:00:00Z"},
+                           {"successor", "anthropic.claude-sonnet-4-5-20250929-v1:0"}};
+  const auto catalog = with("models", nova_model, "lifecycle", dates);
+  ASSERT_TRUE(catalog) << catalog.error().message;
+  const Lifecycle& eu = (*catalog)->profile(nova_profile)->lifecycle;
+  EXPECT_EQ(eu.successor, "eu.anthropic.claude-sonnet-4-5-20250929-v1:0");
+  const WallTime legacy = *eu.legacy, end = *eu.end_of_life;
+  EXPECT_EQ(eu.at(legacy - std::chrono::microseconds(1)), Stage::active);
+  EXPECT_EQ(eu.at(legacy), Stage::legacy);
+  EXPECT_EQ(eu.at(end - std::chrono::microseconds(1)), Stage::legacy);
+  EXPECT_EQ(eu.at(end), Stage::gone);
+  EXPECT_EQ((*catalog)->profile(nova_profile)->row(region("eu-south-1"))->hash(),
+            row_of(nova_profile, "eu-south-1").hash())
+      << "the row is what it was";
+}
+
+TEST(Lifecycle, WhatCannotBeIsRefused) {
+  const std::pair<json::value, const char*> of_model[] = {
+      {json::object{}, "must be an object that is not empty"},
+      {json::object{{"endOfLife", "soon"}}, "must be a time"},
+      {json::object{{"retired", "2027-03-01T00:00:00Z"}}, "is not a member"},
+      {json::object{{"successor", "no.such-model"}}, "is not a model"},
+      {json::object{{"legacy", "2027-03-02T00:00:00Z"}, {"endOfLife", "2027-03-01T00:00:00Z"}},
+       "comes before"}};
+  for (const auto& [value, words] : of_model) {
+    const auto refused = with("models", nova_model, "lifecycle", value);
+    ASSERT_FALSE(refused) << words;
+    EXPECT_TRUE(refused.error().message.contains(words)) << refused.error().message;
+  }
+  const auto refused = with("profiles", nova_profile, "lifecycle",
+                            json::object{{"successor", "eu.no-such-profile"}});
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.contains("is not a profile")) << refused.error().message;
+}
+
+TEST(Scope, AnInRegionProfileHasItsSourceOnly) {
+  const auto wide = with("profiles", nova_profile, "scope", "in_region");
+  ASSERT_FALSE(wide);
+  EXPECT_TRUE(wide.error().message.contains("runs at its source only")) << wide.error().message;
+  EXPECT_FALSE(with("profiles", nova_profile, "scope", "anywhere"));
+}
+
 TEST(BuiltIn, GeographiesAreNamedSets) {
   const auto catalog = Catalog::built_in();
   EXPECT_EQ(catalog->geographies().size(), 8u);

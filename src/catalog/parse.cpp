@@ -9,6 +9,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "catalog/catalog.hpp"
+#include "catalog/lifecycle.hpp"
 
 namespace tidegate::catalog {
 namespace {
@@ -32,6 +33,17 @@ class Members {
     asked_.push_back(name);
     if (const json::value* v = json::find(object_, name)) return v;
     return wrong(where_, fmt::format("member \"{}\" is missing", name));
+  }
+  // nullptr: it is not there.
+  const json::value* maybe(std::string_view name) {
+    const json::value* v = json::find(object_, name);
+    if (v) asked_.push_back(name);
+    return v;
+  }
+  Result<Lifecycle> lifecycle() {
+    const json::value* v = maybe("lifecycle");
+    if (!v) return Lifecycle{};
+    return read_lifecycle(*v, member("lifecycle"));
   }
   Result<std::string> text(std::string_view name) {
     TRY(const json::value* v, any(name));
@@ -122,6 +134,7 @@ Result<Model> read_model(const json::value& v, std::string where) {
   TRY(model.input, read_modalities(members, "input"));
   TRY(model.output, read_modalities(members, "output"));
   TRY(model.streams, members.boolean("streams"));
+  TRY(model.lifecycle, members.lifecycle());
   TRY_VOID(members.finish());
   return model;
 }
@@ -196,9 +209,10 @@ Result<Geography> read_geography(const Catalog& catalog, const json::value& v, s
 
 Result<Scope> read_scope(Members& members) {
   TRY(std::string name, members.text("scope"));
-  if (name == "geographic") return Scope::geographic;
-  if (name == "global") return Scope::global;
-  return wrong(members.member("scope"), "must be \"geographic\" or \"global\"");
+  for (const Scope scope : {Scope::in_region, Scope::geographic, Scope::global}) {
+    if (name == name_of(scope)) return scope;
+  }
+  return wrong(members.member("scope"), "must be \"in_region\", \"geographic\" or \"global\"");
 }
 
 }  // namespace
@@ -222,6 +236,7 @@ class CatalogReader {
     TRY_VOID(read_geographies(*geographies));
     TRY_VOID(read_models(*models));
     TRY_VOID(read_profiles(*profiles));
+    TRY_VOID(settle_lifecycles(catalog_->models_, catalog_->profiles_));
     catalog_->document_ = text;
     catalog_->digest_ = to_hex(sha256(text));
     return std::move(catalog_);
@@ -297,6 +312,7 @@ class CatalogReader {
       return wrong(members.member("id"), "must be the geography, a dot and the model");
     }
     TRY(profile.version, read_version(members));
+    TRY(profile.lifecycle, members.lifecycle());
     TRY(const json::object* rows, members.object("rows"));
     if (rows->empty()) return wrong(members.member("rows"), "must have a row");
     TRY_VOID(members.finish());
@@ -306,6 +322,9 @@ class CatalogReader {
       const RegionInfo* source = catalog_->region(RegionId(std::string(row.key())));
       if (!source) return wrong(at, "the source Region is not registered");
       TRY(std::vector<RegionId> destinations, read_row(*catalog_, *source, row.value(), at));
+      if (profile.scope == Scope::in_region && destinations != std::vector{source->id}) {
+        return wrong(at, "an in_region profile runs at its source only");
+      }
       profile.rows.emplace(source->id,
                            Row(profile.id, profile.version, source->id, std::move(destinations)));
     }

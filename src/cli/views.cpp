@@ -239,10 +239,12 @@ std::string route_view(const json::object& route, const catalog::Catalog& catalo
              : fmt::format("would go nowhere now: {}: {}\n", reason, reason_sentence(reason));
   out += fmt::format("\n{}", candidates_table(route, {}, catalog));
   const auto row = texts_of(route, "row");
-  out += fmt::format("\n  row        version {}, {} Region{}, hash {}; never anywhere else\n",
+  out += fmt::format("\n  row        {}version {}, {} Region{}, hash {}; never anywhere else\n",
+                     route.contains("mode") ? text_of(route, "mode") + ", " : "",
                      number_of(route, "version"), row.size(), row.size() == 1 ? "" : "s",
                      text_of(route, "rowHash").substr(0, 16));
   out += narrowed_line(route);
+  if (route.contains("lifecycle")) out += "  lifecycle  " + text_of(route, "lifecycle") + '\n';
   out += fmt::format(
       "  model      {}{}\n", text_of(route, "modelId"),
       route.contains("modelName") ? ", here really " + text_of(route, "modelName") : "");

@@ -116,6 +116,16 @@ TEST(StatusView, ShowsWhatOperatorsHaveTakenOutOfUse) {
                 "(approved by bruno)\n"});
 }
 
+TEST(RouteView, ShowsModeLifecycleAndTheCallersPart) {
+  const auto text = route_view(object(R"({"profile":"p","source":"eu-south-1","destination":null,
+    "reason":"withdrawn","considered":[],"row":["eu-central-1"],"mode":"geographic","version":1,
+    "rowHash":"ab","narrowedTo":["eu-central-1"],"lifecycle":"LEGACY since x"})"),
+                               *catalog::Catalog::built_in());
+  expect_words(text, {"operators have taken out of use every Region that could serve it",
+                      "row        geographic, version 1, 1 Region, hash ab",
+                      "narrowed   to eu-central-1", "lifecycle  LEGACY since x"});
+}
+
 TEST(Table, AlignsCharactersNotBytes) {
   Table table({"A", "B"});
   table.add({"Zürich", "x"});

@@ -60,7 +60,8 @@ Task<Result<Answer>> Pipeline::answer_control(Trail& trail, const api::Parameter
   const api::Operation& operation = trail.call->operation();
   const api::BedrockView view{
       *trail.snapshot->catalog, region_.config().region, trail.principal->account(),
-      [this](std::string_view model) { return region_.models().find(model) != nullptr; }};
+      [this](std::string_view model) { return region_.models().find(model) != nullptr; },
+      trail.arrived_wall};
   switch (operation.id) {
     case OperationId::list_inference_profiles: {
       CO_TRY_VOID(authorize_control(trail, {{operation.iam_action(), "*"}}));

@@ -117,6 +117,9 @@ http::Headers Pipeline::answer_headers(const Trail& trail,
   if (trail.decision) {
     headers.add("x-tidegate-route-reason", routing::name_of(trail.decision->reason));
   }
+  if (trail.target && trail.target->legacy) {
+    headers.add("x-tidegate-lifecycle", api::lifecycle_sentence(*trail.target->legacy));
+  }
   return headers;
 }
 

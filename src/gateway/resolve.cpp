@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "aws/arn.hpp"
+#include "aws/sigv4.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
 #include "gateway/resolve.hpp"
@@ -21,40 +22,64 @@ std::unexpected<Error> invalid(std::string mend) {
 
 // Profiles of this model that the source may call: what the caller probably meant.
 std::string usable_profiles(const catalog::Catalog& catalog, const catalog::RegionId& source,
-                            std::string_view model_id) {
+                            std::string_view model_id, WallTime now) {
   std::string out;
   for (const catalog::Profile* profile : catalog.profiles_from(source)) {
-    if (profile->model_id != model_id) continue;
+    if (profile->model_id != model_id || profile->lifecycle.at(now) == catalog::Stage::gone)
+      continue;
     if (!out.empty()) out += " or ";
     out += profile->id;
   }
   return out;
 }
 
+// Sets `target.legacy`. Errors: invalid_model_identifier (it is gone).
+Result<void> check_lifecycle(Target& target, std::string_view id,
+                             const catalog::Lifecycle& lifecycle, WallTime now) {
+  switch (lifecycle.at(now)) {
+    case catalog::Stage::active:
+      return {};
+    case catalog::Stage::legacy:
+      target.legacy = &lifecycle;
+      return {};
+    case catalog::Stage::gone:
+      break;
+  }
+  return invalid(fmt::format(
+      "{} reached its end of life at {}; {}", id, aws::iso8601(*lifecycle.end_of_life),
+      lifecycle.successor.empty() ? "ListInferenceProfiles shows what is there."
+                                  : fmt::format("its successor is {}.", lifecycle.successor)));
+}
+
 Result<Target> profile_target(const catalog::Profile& profile, const catalog::RegionId& source,
-                              const catalog::Catalog& catalog) {
+                              const catalog::Catalog& catalog, WallTime now) {
   const catalog::Row* row = profile.row(source);
   if (!row) {
-    const std::string others = usable_profiles(catalog, source, profile.model_id);
+    const std::string others = usable_profiles(catalog, source, profile.model_id, now);
     return invalid(fmt::format(
         "{} has no row for the source {}; {}", profile.id, source.str(),
         others.empty() ? "call an endpoint of one of its sources." : "use " + others + "."));
   }
-  return Target{
+  Target target{
       .profile = &profile, .row = row, .model_id = profile.model_id, .application_profile_arn = {}};
+  TRY_VOID(check_lifecycle(target, profile.id, profile.lifecycle, now));
+  return target;
 }
 
 // By itself a model runs in the source Region only, if at all.
 Result<Target> model_target(const std::string& model_id, const catalog::RegionId& source,
-                            const Snapshot& snapshot) {
+                            const Snapshot& snapshot, WallTime now) {
+  Target target{
+      .profile = nullptr, .row = nullptr, .model_id = model_id, .application_profile_arn = {}};
+  if (const catalog::Model* model = snapshot.catalog->model(model_id)) {
+    TRY_VOID(check_lifecycle(target, model_id, model->lifecycle, now));
+  }
   const auto in_region = snapshot.in_region_rows.find(model_id);
   if (in_region != snapshot.in_region_rows.end()) {
-    return Target{.profile = nullptr,
-                  .row = &in_region->second,
-                  .model_id = model_id,
-                  .application_profile_arn = {}};
+    target.row = &in_region->second;
+    return target;
   }
-  const std::string profiles = usable_profiles(*snapshot.catalog, source, model_id);
+  const std::string profiles = usable_profiles(*snapshot.catalog, source, model_id, now);
   return fail(ErrorCode::on_demand_not_supported,
               fmt::format("Invocation of model ID {} with on-demand throughput isn\u2019t "
                           "supported. Retry your request with "
@@ -67,11 +92,13 @@ Result<Target> model_target(const std::string& model_id, const catalog::RegionId
 
 // What the profile copies, under the profile's own name. A catalogue may have lost it since.
 Result<Target> application_target(const api::ApplicationProfile& application,
-                                  const catalog::RegionId& source, const Snapshot& snapshot) {
+                                  const catalog::RegionId& source, const Snapshot& snapshot,
+                                  WallTime now) {
   Result<Target> target = [&]() -> Result<Target> {
-    if (application.profile_id.empty()) return model_target(application.model_id, source, snapshot);
+    if (application.profile_id.empty())
+      return model_target(application.model_id, source, snapshot, now);
     const catalog::Profile* base = snapshot.catalog->profile(application.profile_id);
-    if (base) return profile_target(*base, source, *snapshot.catalog);
+    if (base) return profile_target(*base, source, *snapshot.catalog, now);
     return invalid(
         fmt::format("It copies {}, which this Region no longer has.", application.profile_id));
   }();
@@ -87,7 +114,7 @@ Result<Target> application_target(const api::ApplicationProfile& application,
 
 Result<Target> resolve(std::string_view model_reference, std::string_view account,
                        const catalog::RegionId& source, const Snapshot& snapshot,
-                       const FindApplicationProfile& find_application) {
+                       const FindApplicationProfile& find_application, WallTime now) {
   TRY(const api::ModelReference reference, api::parse_model_reference(model_reference));
   using Kind = api::ModelReference::Kind;
   if (reference.kind != Kind::id && reference.region != source.str()) {
@@ -102,18 +129,18 @@ Result<Target> resolve(std::string_view model_reference, std::string_view accoun
   if (reference.kind != Kind::foundation_model_arn &&
       reference.kind != Kind::application_profile_arn) {
     if (const catalog::Profile* profile = snapshot.catalog->profile(reference.id)) {
-      return profile_target(*profile, source, *snapshot.catalog);
+      return profile_target(*profile, source, *snapshot.catalog, now);
     }
   }
   const bool names_model =
       reference.kind == Kind::id || reference.kind == Kind::foundation_model_arn;
   const bool known =
       snapshot.in_region_rows.contains(reference.id) || snapshot.catalog->model(reference.id);
-  if (names_model && known) return model_target(reference.id, source, snapshot);
+  if (names_model && known) return model_target(reference.id, source, snapshot, now);
   // AWS wants the ARN of an application profile here; its id alone names it as well.
   if (reference.kind == Kind::id || reference.kind == Kind::application_profile_arn) {
     if (const auto profile = find_application(account, reference.id)) {
-      return application_target(*profile, source, snapshot);
+      return application_target(*profile, source, snapshot, now);
     }
   }
   return invalid("List the identifiers that this Region knows with ListInferenceProfiles.");
@@ -148,10 +175,12 @@ Result<void> narrow(Target& target, const identity::PrincipalRecord& principal,
 
 Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_view account,
                                  const Snapshot& snapshot) const {
-  return gateway::resolve(model_reference, account, region_.config().region, snapshot,
-                          [this](std::string_view owner, std::string_view id) {
-                            return region_.application_profiles().find(owner, id);
-                          });
+  return gateway::resolve(
+      model_reference, account, region_.config().region, snapshot,
+      [this](std::string_view owner, std::string_view id) {
+        return region_.application_profiles().find(owner, id);
+      },
+      region_.clock().wall());
 }
 
 }  // namespace tidegate::gateway

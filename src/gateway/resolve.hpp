@@ -13,11 +13,12 @@ namespace tidegate::gateway {
 using FindApplicationProfile =
     std::function<ApplicationProfileTable::Profile(std::string_view account, std::string_view id)>;
 
-// Errors: invalid_model_identifier and on_demand_not_supported, in AWS's words; validation, of an
-// application profile whose tag no longer fits the row.
+// What is past its end of life at `now` is not there any more. Errors: invalid_model_identifier and
+// on_demand_not_supported, in AWS's words; validation, of an application profile whose tag no
+// longer fits the row.
 Result<Target> resolve(std::string_view model_reference, std::string_view account,
                        const catalog::RegionId& source, const Snapshot& snapshot,
-                       const FindApplicationProfile& find_application);
+                       const FindApplicationProfile& find_application, WallTime now);
 
 // The part of the row that the principal keeps to, too. Errors: validation (nothing is left of what
 // an application profile keeps to).

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace tidegate::gateway {
 namespace {
 
@@ -123,7 +125,9 @@ TestDeployment::TestDeployment(Options options) {
     RegionConfig config;
     config.region = catalog::RegionId(name);
     config.operator_domain = "test.internal";
-    config.global_profiles = options.global_profiles;
+    const bool without_global =
+        std::ranges::find(options.without_global, name) != options.without_global.end();
+    config.global_profiles = without_global ? GlobalProfiles::off : options.global_profiles;
     config.durability = options.durability;
     config.backends = {{.name = "llama",
                         .host = "127.0.0.1",
@@ -131,8 +135,7 @@ TestDeployment::TestDeployment(Options options) {
                         .base_path = {},
                         .api_key = {},
                         .slots = options.slots}};
-    for (const char* model :
-         {"amazon.nova-2-lite-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0"}) {
+    for (const std::string& model : options.models) {
       config.models.push_back({.model_id = model,
                                .backend = "llama",
                                .served_as = "tiny",
@@ -146,7 +149,7 @@ TestDeployment::TestDeployment(Options options) {
                                 .port = 1,
                                 .trust_bundle = {}});
     }
-    made->region = *Region::create(config, catalog::Catalog::built_in(),
+    made->region = *Region::create(config, options.catalog,
                                    {loop.clock(), *made->log, made->background, made->documents,
                                     made->profiles, made->restrictions},
                                    seed);

@@ -161,6 +161,10 @@ class TestDeployment {
     int workers = 2;
     std::uint32_t slots = 2;
     GlobalProfiles global_profiles = GlobalProfiles::off;
+    std::vector<std::string> without_global{};  // Regions where they are off all the same
+    std::vector<std::string> models{"amazon.nova-2-lite-v1:0",
+                                    "anthropic.claude-sonnet-4-5-20250929-v1:0"};
+    std::shared_ptr<const catalog::Catalog> catalog = catalog::Catalog::built_in();
     std::string policy =
         R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["bedrock:*","cloudtrail:*"],"Resource":"*"}})";
     audit::Durability durability = audit::Durability::relaxed;

@@ -67,6 +67,7 @@ struct Target {
   std::string model_id;
   std::string application_profile_arn;                 // empty: named directly
   std::shared_ptr<const catalog::RowSubset> subset{};  // what the caller keeps to; null: all of it
+  const catalog::Lifecycle* legacy = nullptr;  // of what was named; set while it is on its way out
 };
 
 // Whom policies are decided for.

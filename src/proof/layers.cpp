@@ -52,8 +52,11 @@ Result<gateway::Target> SourceLayers::resolve(const std::string& profile,
     return gateway::ApplicationProfileTable::Profile();
   };
   const std::string arn = aws::inference_profile_arn(source.str(), account, profile);
-  Result<gateway::Target> by_id = gateway::resolve(profile, account, source, snapshot_, none);
-  Result<gateway::Target> by_arn = gateway::resolve(arn, account, source, snapshot_, none);
+  // As long ago as a clock can say: whatever ends later is served, so that its rows are asked, too.
+  constexpr WallTime always = WallTime::min();
+  Result<gateway::Target> by_id =
+      gateway::resolve(profile, account, source, snapshot_, none, always);
+  Result<gateway::Target> by_arn = gateway::resolve(arn, account, source, snapshot_, none, always);
   if (by_id && by_arn && by_id->row != by_arn->row) {
     return fail(ErrorCode::internal, "its id and its ARN come to two rows");
   }

@@ -52,6 +52,7 @@ Result<Oracle> Oracle::read(std::string_view document) {
       Profile& read = oracle.profiles_[plain(profile.at("id"))];
       read.model = plain(profile.at("model"));
       read.geography = plain(profile.at("geography"));
+      read.in_region = profile.at("scope").as_string() == "in_region";
       read.version = profile.at("version").as_int64();
       for (const auto& row : profile.at("rows").as_object()) {
         read.rows[std::string(row.key())] = names_of(row.value());
@@ -85,6 +86,7 @@ std::string Oracle::refusal(const std::string& profile, const std::string& sourc
     return fmt::format("{} is not in the row of {} for {}", destination, profile, source);
   }
   if (destination == source) return {};
+  if (found->second.in_region) return fmt::format("{} runs at its source only", profile);
   const auto geography = geographies_.find(found->second.geography);
   if (geography == geographies_.end()) {
     return fmt::format("there is no geography {}", found->second.geography);
@@ -98,7 +100,8 @@ std::string Oracle::refusal(const std::string& profile, const std::string& sourc
 }
 
 bool Oracle::needs_grant(const std::string& profile) const {
-  return geographies_.at(profiles_.at(profile).geography).regions.contains("*");
+  const Profile& asked = profiles_.at(profile);
+  return !asked.in_region && geographies_.at(asked.geography).regions.contains("*");
 }
 
 Oracle::Names Oracle::destinations(const std::string& profile, const std::string& source) const {

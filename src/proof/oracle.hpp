@@ -22,6 +22,7 @@ class Oracle {
   };
   struct Profile {
     std::string model, geography;
+    bool in_region = false;  // its scope says: at the source only
     std::int64_t version = 0;
     std::map<std::string, Names> rows;  // by source
   };

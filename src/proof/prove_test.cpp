@@ -72,6 +72,16 @@ TEST(BuiltIn, AMisRowGivesTheRequestThatBreaksIt) {
       << found.claims.back().says;
 }
 
+TEST(Prove, AnInRegionProfileIsAskedAtItsSourceOnly) {
+  Draft draft = small_draft();
+  draft.profiles["a.home"] = {.geography = "global",  // says nothing about it
+                              .scope = "in_region",
+                              .rows = {{"us-east-1", {"us-east-1"}}, {"eu-west-1", {"eu-west-1"}}}};
+  const Report report = proven(draft);
+  EXPECT_TRUE(report.holds()) << json::serialize(to_json(report));
+  EXPECT_EQ(report.allowed, 2u + 2 + 4 + 2);
+}
+
 TEST(Prove, ASmallCatalogueHolds) {
   const Report report = proven(small_draft());
   EXPECT_TRUE(report.holds()) << json::serialize(to_json(report));

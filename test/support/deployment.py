@@ -83,8 +83,9 @@ class Region:
 
 
 class Deployment:
-    def __init__(self, model_server: pathlib.Path = SCRIPTED_MODEL) -> None:
+    def __init__(self, model_server: pathlib.Path = SCRIPTED_MODEL, regions: tuple[str, ...] = REGIONS) -> None:
         self.model_server = model_server
+        self.regions = regions
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-test-"))
         self.state = self.folder / "state"
         self.process: subprocess.Popen | None = None
@@ -99,7 +100,7 @@ class Deployment:
         if not hasattr(self, "base_port"):
             self.base_port = free_base_port()
         command = [str(BINARY), "dev", "--state", str(self.state), "--python", sys.executable, "--model-server",
-                   str(self.model_server), "--base-port", str(self.base_port)]
+                   str(self.model_server), "--base-port", str(self.base_port), "--regions", ",".join(self.regions)]
         (self.state / "env.json").unlink(missing_ok=True)
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         start_new_session=True)
