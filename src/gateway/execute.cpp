@@ -53,7 +53,6 @@ model::Attempt failed(Error error, MonoTime now) {
 }  // namespace
 
 Task<model::Attempt> Pipeline::execute(http::Exchange& exchange, Trail& trail) {
-  co_await worker_.loop().step_end();
   const catalog::RegionId& destination = trail.decision->destination->region();
   http::Headers headers = answer_headers(trail, destination.str());
   model::Attempt attempt = destination == region_.config().region
@@ -86,6 +85,26 @@ Task<model::Attempt> Pipeline::execute_here(http::Exchange& exchange, Trail& tra
   co_return co_await worker_.executor().execute(exchange, std::move(work), std::move(headers));
 }
 
+peer::RoutingToken Pipeline::make_token(const Trail& trail,
+                                        const catalog::RegionId& destination) const {
+  const Target& target = *trail.target;
+  return {.jti = make_uuid(worker_.rng()),
+          .request_id = trail.request_id,
+          .source = region_.config().region.str(),
+          .destination = destination.str(),
+          .profile = target.row->profile_id(),
+          .profile_version = target.row->version(),
+          .row_hash = target.row->hash(),
+          .subset = names_of(target.subset.get()),
+          .operation = std::string(trail.call->called),
+          .model_id = target.model_id,
+          .body_sha256 = to_hex(trail.call->body_hash),
+          .principal_hash = to_hex(sha256(trail.principal->arn())),
+          .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            (region_.clock().wall() + limits::token_lifetime).time_since_epoch())
+                            .count()};
+}
+
 Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& trail,
                                               http::Headers headers) {
   const catalog::RegionId destination = trail.decision->destination->region();
@@ -100,23 +119,9 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
                       .why = "the link is down"},
                      now);
   }
-  const Target& target = *trail.target;
-  const peer::RoutingToken token{
-      .jti = make_uuid(worker_.rng()),
-      .request_id = trail.request_id,
-      .source = region_.config().region.str(),
-      .destination = destination.str(),
-      .profile = target.row->profile_id(),
-      .profile_version = target.row->version(),
-      .row_hash = target.row->hash(),
-      .subset = names_of(target.subset.get()),
-      .operation = std::string(trail.call->called),
-      .model_id = target.model_id,
-      .body_sha256 = to_hex(trail.call->body_hash),
-      .principal_hash = to_hex(sha256(trail.principal->arn())),
-      .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                        (region_.clock().wall() + limits::token_lifetime).time_since_epoch())
-                        .count()};
+  Counted sent(region_.counters(destination)->sent);  // only peers are ever dialled
+  co_await worker_.loop().step_end();                 // the next decision counts this one already
+  const peer::RoutingToken token = make_token(trail, destination);
   // The signer reads the catalogue for itself; without its token no byte of the body leaves.
   auto signed_token =
       peer::TokenSigner(trail.snapshot->catalog).sign(token, channel->connection().exporter_secret);
@@ -125,7 +130,6 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
                                facts_of(token), worker_.rng());
     co_return failed(std::move(signed_token).error(), now);
   }
-  Counted sent(region_.counters(destination)->sent);  // only peers are ever dialled
   peer::PassageResult passed = co_await peer::pass(exchange, std::move(channel),
                                                    {.request_id = trail.request_id,
                                                     .operation = token.operation,
@@ -133,7 +137,7 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
                                                     .traceparent = trail.traceparent,
                                                     .body = trail.call->body,
                                                     .region = destination.str(),
-                                                    .row_hash = target.row->hash()},
+                                                    .row_hash = token.row_hash},
                                                    std::move(headers), worker_.loop());
   if (passed.error && passed.error->code == ErrorCode::fence_refused) {
     region_.geofence_violation(Region::Side::source, passed.error->why, facts_of(token),

@@ -7,6 +7,7 @@
 #include "gateway/journal.hpp"
 #include "gateway/trail.hpp"
 #include "http/exchange.hpp"
+#include "peer/token.hpp"
 
 namespace tidegate::gateway {
 
@@ -81,6 +82,7 @@ class Pipeline final : public http::Handler {
   Task<model::Attempt> execute_here(http::Exchange& exchange, Trail& trail, http::Headers headers);
   Task<model::Attempt> execute_abroad(http::Exchange& exchange, Trail& trail,
                                       http::Headers headers);
+  peer::RoutingToken make_token(const Trail& trail, const catalog::RegionId& destination) const;
   http::Headers answer_headers(const Trail& trail, std::string_view inference_region) const;
   audit::Record make_record(const http::Exchange& exchange, const Trail& trail) const;
   Answer error_answer(const Error& error, const Trail& trail) const;
