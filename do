@@ -33,6 +33,7 @@ Work on it
   build [PRESET]      release (default), debug, asan or tsan; all targets
   test [SUITE...]     unit, clients, conformance, integration (default: all); --all-clients for the slow ones, too;
                       --preset PRESET for unit tests of another build
+  drill rotation      certificates, authorities and documents change under load: how many requests fail?
   fuzz [SECONDS]      run every parser's libFuzzer target, SECONDS in all (300); --keep adds to the kept corpus
   fmt                 format the C++ sources
   lint                format, dependency rules, file sizes, links
@@ -151,6 +152,16 @@ cmd_test() {
   "$VENV/bin/python" tools/run_tests.py --jobs "$(build_jobs)" "$@"
 }
 
+cmd_drill() {
+  local drill=${1:-}
+  [[ -n $drill && -f test/drills/$drill.py ]] || fail "there is no drill '$drill'; there are: $(cd test/drills && echo *.py)"
+  shift
+  install_packages "${BUILD_PACKAGES[@]}"
+  prepare_python
+  build_targets release tidegate
+  "$VENV/bin/python" "test/drills/$drill.py" "$@"
+}
+
 cmd_fuzz() {
   install_packages "${BUILD_PACKAGES[@]}" "${FUZZ_PACKAGES[@]}"
   build_targets fuzz fuzz
@@ -211,7 +222,7 @@ main() {
   local command=${1:-help}
   (($#)) && shift
   case $command in
-    run | env | stop | build | test | fuzz | fmt | lint | docs | bench | profile | ci | clean) "cmd_$command" "$@" ;;
+    run | env | stop | build | test | drill | fuzz | fmt | lint | docs | bench | profile | ci | clean) "cmd_$command" "$@" ;;
     help | -h | --help) usage ;;
     *) usage >&2; fail "no command '$command'" ;;
   esac

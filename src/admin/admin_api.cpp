@@ -92,6 +92,11 @@ Task<Result<json::value>> AdminApi::answer(http::Exchange& exchange) {
     co_return co_await restrict_region(exchange);
   if (head.method == "POST" && path == "/v1/restrictions/lift")
     co_return co_await lift_restriction(exchange);
+  if (head.method == "POST" && path == "/v1/certificates") {
+    CO_TRY(auto in_force,
+           co_await offload(worker_.loop(), region_.background(), reload_certificates_));
+    co_return json::value(std::move(in_force));
+  }
   if (head.method == "GET" && path.starts_with(requests)) {
     const std::string id(path.substr(requests.size()));
     CO_TRY(auto record, co_await offload(worker_.loop(), region_.background(),

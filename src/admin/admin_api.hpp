@@ -20,7 +20,11 @@ namespace tidegate::admin {
 
 class AdminApi final : public http::Handler {
  public:
-  AdminApi(gateway::Region& region, gateway::Worker& worker) : region_(region), worker_(worker) {}
+  // Takes the certificates and trust bundles that the files have now, and says what is in force
+  // then. It blocks. Errors: configuration; the old ones stay in force.
+  using ReloadCertificates = std::function<Result<json::object>()>;
+  AdminApi(gateway::Region& region, gateway::Worker& worker, ReloadCertificates reload_certificates)
+      : region_(region), worker_(worker), reload_certificates_(std::move(reload_certificates)) {}
   Task<void> serve(http::Exchange& exchange) override;
 
  private:
@@ -36,6 +40,7 @@ class AdminApi final : public http::Handler {
 
   gateway::Region& region_;
   gateway::Worker& worker_;
+  ReloadCertificates reload_certificates_;
 };
 
 // The whole body of a request, as JSON. Errors: malformed_json, those of next_body().

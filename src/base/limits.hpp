@@ -36,6 +36,8 @@ inline constexpr std::uint32_t h2_noise_burst =
     1'000;  // frames that carry nothing (RST_STREAM, PING, ...)
 inline constexpr std::uint32_t h2_noise_per_second =
     100;  // ... beyond the burst: GOAWAY(ENHANCE_YOUR_CALM)
+inline constexpr std::size_t h2_gaps_max =
+    256;  // runs of stream numbers that a client has passed over, remembered
 inline constexpr std::size_t h2_waiters_max =
     1'024;                                      // requests waiting for a stream of one channel
 inline constexpr auto h2_tick = 1s;             // how often a connection looks at its time-outs
@@ -77,7 +79,9 @@ inline constexpr std::size_t capacity_waiters_max = 1'024;  // a worker
 inline constexpr int attempts_max = 4;                      // that failed
 inline constexpr std::size_t attempts_recorded_max = 16;    // hand-backs of full Regions included
 inline constexpr auto clock_skew = 300s;                    // SigV4: five minutes either way
-inline constexpr auto drain_timeout = 30s;                  // SIGTERM to exit, at most
+inline constexpr auto short_term_key_lifetime_max = 43'200s;       // AWS's: twelve hours
+inline constexpr std::size_t short_term_key_bytes_max = 4 * 1024;  // AWS's have some 400
+inline constexpr auto drain_timeout = 30s;                         // SIGTERM to exit, at most
 
 inline constexpr std::size_t stranger_rows_max = 512;  // (prefix, reason) pairs a minute
 inline constexpr std::size_t permit_cache_max =
@@ -146,6 +150,11 @@ inline constexpr auto link_ping_timeout = 5s;  // no PONG: the link is dead, wha
 inline constexpr auto link_tick = 100ms;       // precision of the time-outs of exchanges on a link
 inline constexpr auto link_reconnect_min = 200ms;
 inline constexpr auto link_reconnect_max = 5s;
+inline constexpr auto link_retired_max =
+    900s;  // a link that another has replaced, for streams that are still under way on it
+inline constexpr std::size_t links_retired_max = 16;  // of those, to one Region, a worker
+inline constexpr std::size_t trust_bundle_authorities_max =
+    2;  // of a Region: the one in force, and the next one or the last one
 
 // audit
 inline constexpr std::size_t segment_bytes_max = 64 * 1024 * 1024;
@@ -190,6 +199,7 @@ inline constexpr std::size_t configuration_bytes_max = 4 * 1024 * 1024;  // one 
 inline constexpr std::size_t configuration_reference_bytes_max =
     64 * 1024;                                                  // what one ${file:...} refers to
 inline constexpr std::size_t configuration_problems_max = 50;   // shown at once
+inline constexpr std::size_t backend_networks_max = 256;        // of a Region
 inline constexpr std::size_t unix_socket_path_bytes_max = 107;  // sun_path, without its NUL
 
 }  // namespace tidegate::limits

@@ -18,6 +18,7 @@ namespace tidegate::cli {
 struct AdminTarget {
   std::vector<std::string> sockets;
   std::string home;
+  bool given() const { return !sockets.empty() || !home.empty(); }
   void add_options(CLI::App& command);
 };
 

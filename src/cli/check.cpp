@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "catalog/catalog.hpp"
 #include "cli/commands.hpp"
+#include "cli/files.hpp"
 #include "cli/pki.hpp"
 #include "config/documents.hpp"
 #include "config/reference.hpp"
@@ -23,16 +24,19 @@ struct Options {
 // The files that a configuration names, opened as the gateway will.
 void check_files(const gateway::RegionConfig& config, std::vector<Error>& problems) {
   const WallTime now = SystemClock().wall();
-  const auto pair = [&](const gateway::TlsFiles& files, const std::string& uri) {
+  const auto pair = [&](const gateway::TlsFiles& files, std::string_view credential,
+                        const std::string& uri) {
     if (files.empty()) return;
-    if (auto facts = pki::check_pair(files.certificate, files.key, uri, now); !facts)
+    const std::string key = credential_or(credential, files.key);
+    if (auto facts = pki::check_pair(files.certificate, key, uri, now); !facts)
       problems.push_back(facts.error());
   };
-  pair(config.api_tls, "");
-  pair(config.peer_tls,
+  pair(config.api_tls, api_key_credential, "");
+  pair(config.peer_tls, peer_key_credential,
        peer::RegionIdentity{config.region, config.operator_domain, config.node}.uri());
   for (const auto& peer : config.peers) {
-    if (auto bundle = pki::read(peer.trust_bundle); !bundle) problems.push_back(bundle.error());
+    if (auto bundle = pki::check_bundle(peer.trust_bundle); !bundle)
+      problems.push_back(bundle.error());
   }
 }
 

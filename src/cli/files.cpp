@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace tidegate::cli {
@@ -54,6 +55,14 @@ Result<void> make_directory(const std::filesystem::path& directory) {
     if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return cannot_write(part);
   }
   return {};
+}
+
+std::string credential_or(std::string_view name, const std::string& file) {
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (!directory || !*directory) return file;
+  const auto kept = std::filesystem::path(directory) / name;
+  std::error_code error;
+  return std::filesystem::exists(kept, error) ? kept.string() : file;
 }
 
 }  // namespace tidegate::cli

@@ -19,4 +19,11 @@ Result<void> write_file(const std::filesystem::path& file, std::string_view cont
 // With all parents, mode 0700. Errors: configuration.
 Result<void> make_directory(const std::filesystem::path& directory);
 
+// The private keys that systemd may hand over (LoadCredential=): each is named like the key of the
+// configuration that it stands in for.
+inline constexpr std::string_view api_key_credential = "tls.api.key";
+inline constexpr std::string_view peer_key_credential = "tls.peer.key";
+// $CREDENTIALS_DIRECTORY/NAME where systemd has put it, else `file`.
+std::string credential_or(std::string_view name, const std::string& file);
+
 }  // namespace tidegate::cli

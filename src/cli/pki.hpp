@@ -24,6 +24,9 @@ struct Paths {
   std::filesystem::path region_ca_key(const std::string& region) const {
     return directory / region / "ca.key";
   }
+  std::filesystem::path region_ca_next_key(const std::string& region) const {
+    return directory / region / "ca-next.key";
+  }
   std::filesystem::path peer(const std::string& region, const std::string& node) const {
     return directory / region / (node + "-peer.pem");
   }
@@ -41,7 +44,7 @@ struct Paths {
 };
 
 // What became of one file.
-enum class Made : std::uint8_t { created, kept };
+enum class Made : std::uint8_t { created, kept, replaced };
 struct Outcome {
   std::filesystem::path file;
   Made made;
@@ -63,6 +66,23 @@ struct IssueRequest {
 // one. Always new keys; replaces what was there. Errors: configuration.
 Result<std::vector<Outcome>> issue(const Paths& paths, const IssueRequest& request, WallTime now);
 
+// New certificates with new keys, as issue() makes them; without names, for those of the present
+// certificate. A retired authority leaves ca.pem now. Errors: configuration.
+Result<std::vector<Outcome>> rotate(const Paths& paths, const IssueRequest& request, WallTime now);
+
+// A Region's authority is replaced in two steps, because other Regions must trust the new one
+// before it signs. The first call announces: the new authority's certificate is the second of
+// ca.pem, its key is ca-next.key, and nothing else changes. The second call, when the others have
+// that ca.pem, switches: the new authority becomes the first of ca.pem and signs new certificates;
+// the old one, retired, stays the second until the next rotation. Errors: configuration.
+enum class AuthorityStep : std::uint8_t { announced, switched };
+struct AuthorityRotation {
+  AuthorityStep step;
+  std::vector<Outcome> outcomes;
+};
+Result<AuthorityRotation> rotate_authority(const Paths& paths, const IssueRequest& request,
+                                           WallTime now);
+
 struct Facts {
   std::string subject, issuer, serial, sha256;  // serial and digest in hexadecimal
   std::vector<std::string> names;               // "URI:...", "DNS:...", "IP:..."
@@ -73,6 +93,9 @@ struct Facts {
 };
 // Of each certificate in a PEM file, in order. Errors: configuration.
 Result<std::vector<Facts>> read(const std::filesystem::path& file);
+
+// A trust bundle as the gateway takes it: one or two authorities. Errors: configuration.
+Result<std::vector<Facts>> check_bundle(const std::filesystem::path& file);
 
 // The leaf in `certificate` belongs to `key`, is in force at `now` and, if `uri` is not empty, has
 // that as its one URI. Errors: configuration; says which of them does not hold.

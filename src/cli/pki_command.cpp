@@ -4,6 +4,7 @@
 
 #include "aws/sigv4.hpp"
 #include "catalog/catalog.hpp"
+#include "cli/admin_client.hpp"
 #include "cli/commands.hpp"
 #include "cli/pki.hpp"
 #include "config/did_you_mean.hpp"
@@ -13,17 +14,29 @@ namespace {
 
 struct Options {
   std::string directory = "pki", operator_domain, file;
-  std::vector<std::string> regions;
+  std::vector<std::string> regions, names;
   pki::IssueRequest issue;
   int days = 90;
+  bool authority = false;
+  AdminTarget gateways;
 };
+
+std::string_view word_of(pki::Made made) {
+  switch (made) {
+    case pki::Made::created:
+      return "made";
+    case pki::Made::kept:
+      return "kept";
+    case pki::Made::replaced:
+      break;
+  }
+  return "wrote";
+}
 
 Exit show_made(const Result<std::vector<pki::Outcome>>& outcomes) {
   if (!outcomes) return report(outcomes.error());
-  for (const pki::Outcome& outcome : *outcomes) {
-    print(fmt::format("{}  {}\n", outcome.made == pki::Made::created ? "made" : "kept",
-                      outcome.file.string()));
-  }
+  for (const pki::Outcome& outcome : *outcomes)
+    print(fmt::format("{:<5} {}\n", word_of(outcome.made), outcome.file.string()));
   return Exit::ok;
 }
 
@@ -48,6 +61,71 @@ Exit issue(const Options& options) {
   return show_made(pki::issue({options.directory}, request, SystemClock().wall()));
 }
 
+// What a gateway says that it has in force after a reload.
+std::string in_force(const json::object& answer) {
+  std::string text;
+  for (const std::string_view which : {"api", "peer"}) {
+    const auto* facts = answer.if_contains(which);
+    if (!facts || !facts->is_object()) continue;
+    text +=
+        fmt::format("  {:<4} {}  until {}\n", which,
+                    json::find_string(facts->get_object(), "sha256").value_or("?").substr(0, 16),
+                    json::find_string(facts->get_object(), "notAfter").value_or("?"));
+    const auto* authorities = facts->get_object().if_contains("authorities");
+    if (!authorities || !authorities->is_object()) continue;
+    for (const auto& [region, count] : authorities->get_object())
+      text += fmt::format("  trusts {} by {} authorit{}\n", region, json::serialize(count),
+                          count == 1 ? "y" : "ies");
+  }
+  return text;
+}
+
+Exit reload(const AdminTarget& target) {
+  const auto sockets = find_admin_sockets(target);
+  if (!sockets) return report(sockets.error());
+  Exit code = Exit::ok;
+  for (const AdminSocket& socket : *sockets) {
+    const auto answer = admin_post(socket.path, "/v1/certificates", json::object{});
+    const std::string name = socket.region.empty() ? socket.path : socket.region;
+    if (!answer) {
+      Error told = answer.error();
+      told.message = fmt::format("{} keeps its certificates as they were: {}", name, told.message);
+      code = report(told);
+      continue;
+    }
+    if (!answer->is_object()) continue;
+    print(fmt::format("{} has taken its certificates and trust bundles\n{}",
+                      json::find_string(answer->get_object(), "region").value_or(name),
+                      in_force(answer->get_object())));
+  }
+  return code;
+}
+
+Exit rotate(const Options& options) {
+  pki::IssueRequest request = options.issue;
+  request.lifetime = std::chrono::days(options.days);
+  const pki::Paths paths{options.directory};
+  const WallTime now = SystemClock().wall();
+  if (!options.authority) {
+    if (const Exit code = show_made(pki::rotate(paths, request, now)); code != Exit::ok)
+      return code;
+  } else {
+    const auto rotation = pki::rotate_authority(paths, request, now);
+    if (!rotation) return report(rotation.error());
+    show_made(rotation->outcomes);
+    const std::string bundle = paths.region_ca(request.region).string();
+    note(
+        rotation->step == pki::AuthorityStep::announced
+            ? fmt::format("Announced. Carry {} to every other Region, run tidegate pki reload "
+                          "there, then run this command again: it switches.",
+                          bundle)
+            : fmt::format("Switched. The next rotation takes the old authority out of {}: carry it "
+                          "to the other Regions then.",
+                          bundle));
+  }
+  return options.gateways.given() ? reload(options.gateways) : Exit::ok;
+}
+
 Exit show(const Options& options) {
   const auto all = pki::read(options.file);
   if (!all) return report(all.error());
@@ -69,6 +147,32 @@ Exit show(const Options& options) {
     print(fmt::format("  sha256      {}\n", facts.sha256));
   }
   return Exit::ok;
+}
+
+void add_rotate(CLI::App& pki, std::shared_ptr<Options> options, Outcome& outcome) {
+  auto* command = pki.add_subcommand("rotate",
+                                     "Issue a gateway's certificates anew, or replace a Region's "
+                                     "authority; a gateway that is named takes them");
+  command->add_option("--dir", options->directory, "Folder of the deployment's certificates")
+      ->capture_default_str();
+  command->add_option("--region", options->issue.region, "The gateway's Region")->required();
+  command->add_option("--node", options->issue.node, "The gateway's name within the Region")
+      ->capture_default_str();
+  command
+      ->add_option("--name,--address", options->names,
+                   "DNS names and addresses of its public port (default: as before)")
+      ->delimiter(',');
+  command->add_option("--days", options->days, "How long they hold")
+      ->check(CLI::Range(1, 825))
+      ->capture_default_str();
+  command->add_flag("--authority", options->authority,
+                    "Replace the Region's authority: announces a new one, and the next time "
+                    "switches to it");
+  options->gateways.add_options(*command);
+  command->callback([options, &outcome] {
+    options->issue.names = options->names;
+    outcome.code = rotate(*options);
+  });
 }
 
 }  // namespace
@@ -108,6 +212,13 @@ void add_pki(CLI::App& app, Outcome& outcome) {
       ->check(CLI::Range(1, 825))
       ->capture_default_str();
   issue_command->callback([options, &outcome] { outcome.code = issue(*options); });
+
+  add_rotate(*command, options, outcome);
+
+  auto* reload_command = command->add_subcommand(
+      "reload", "Let running gateways take the certificates and trust bundles of their files");
+  options->gateways.add_options(*reload_command);
+  reload_command->callback([options, &outcome] { outcome.code = reload(options->gateways); });
 
   auto* show_command = command->add_subcommand("show", "Show the certificates in a PEM file");
   show_command->add_option("FILE", options->file, "PEM file")->required();

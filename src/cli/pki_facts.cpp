@@ -7,6 +7,7 @@
 
 #include "aws/sigv4.hpp"
 #include "base/bytes.hpp"
+#include "base/limits.hpp"
 #include "cli/pki.hpp"
 #include "cli/pki_read.hpp"
 #include "config/region.hpp"
@@ -123,6 +124,19 @@ Result<std::vector<Facts>> read(const std::filesystem::path& file) {
   TRY(const auto certificates, read_certificates(file));
   std::vector<Facts> all;
   for (const Certificate& one : certificates) all.push_back(facts_of(one.get()));
+  return all;
+}
+
+Result<std::vector<Facts>> check_bundle(const std::filesystem::path& file) {
+  TRY(auto all, read(file));
+  if (all.size() > limits::trust_bundle_authorities_max) {
+    return wrong(
+        fmt::format("{} holds {} certificates", file.string(), all.size()),
+        fmt::format("a Region has at most {} authorities at once, the one in force and the "
+                    "next or the last one",
+                    limits::trust_bundle_authorities_max),
+        "fetch that Region's present ca.pem");
+  }
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 
 #include "config/region.hpp"
+#include "net/tls_context.hpp"
 
 namespace tidegate::cli::pki {
 namespace {
@@ -37,6 +38,7 @@ Result<std::vector<Certificate>> read_certificates(const std::filesystem::path& 
 }
 
 Result<PrivateKey> read_key(const std::filesystem::path& file) {
+  TRY_VOID(net::check_key_mode(file.string()));
   TRY(const auto text, config::read_file(file, pem_bytes_max));
   const Bio bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   PrivateKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
@@ -70,6 +72,17 @@ std::vector<std::string> uris_of(X509* certificate) {
                       static_cast<std::size_t>(ASN1_STRING_length(text)));
   }
   return uris;
+}
+
+Result<std::string> trust_domain_of(const Authority& authority, const std::filesystem::path& file,
+                                    const std::string& region) {
+  constexpr std::string_view scheme = "spiffe://";
+  const auto uris = uris_of(authority.certificate.get());
+  if (uris.size() == 1 && uris[0].starts_with(std::string(scheme) + region + "."))
+    return uris[0].substr(scheme.size());
+  return wrong(fmt::format("{} is not the authority of {}", file.string(), region),
+               "its URI does not begin with spiffe://" + region + ".",
+               "make it with tidegate pki init");
 }
 
 }  // namespace tidegate::cli::pki

@@ -145,6 +145,93 @@ TEST_F(Pki, CheckPairSaysWhatDoesNotHold) {
   EXPECT_NE(other_node.error().why.find("/gw/1"), std::string::npos);
 }
 
+class Rotation : public Pki {
+ protected:
+  void SetUp() override {
+    Pki::SetUp();
+    ASSERT_TRUE(issue(paths_, {.region = milan, .names = {"api.example.org", "10.0.0.1"}}, now));
+  }
+  int verifies(const std::filesystem::path& authority) {
+    return verify(paths_.peer(milan, "1"), authority, X509_PURPOSE_SSL_SERVER);
+  }
+  std::size_t authorities() { return read(paths_.region_ca(milan))->size(); }
+  Result<AuthorityRotation> step() { return rotate_authority(paths_, request_, now); }
+
+  const std::string milan = "eu-south-1";
+  const IssueRequest request_{.region = milan, .names = {}};
+};
+
+TEST_F(Rotation, OfCertificatesKeepsTheirNames) {
+  const auto before = read(paths_.peer(milan, "1"))->front();
+  ASSERT_TRUE(rotate(paths_, request_, now));
+  const auto after = read(paths_.peer(milan, "1"))->front();
+  EXPECT_NE(after.sha256, before.sha256);
+  EXPECT_EQ(after.names, before.names);
+  EXPECT_EQ(read(paths_.api(milan, "1"))->front().names,
+            (std::vector<std::string>{"DNS:api.example.org", "IP:10.0.0.1"}));
+  EXPECT_EQ(verifies(paths_.region_ca(milan)), X509_V_OK);
+  EXPECT_TRUE(check_pair(paths_.peer(milan, "1"), paths_.peer_key(milan, "1"), "", now));
+}
+
+TEST_F(Rotation, OfAnAuthorityIsAnnouncedThenSwitchedThenOver) {
+  const auto copy = paths_.directory / "old.pem";
+  std::filesystem::copy(paths_.region_ca(milan), copy);
+  auto done = step();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->step, AuthorityStep::announced);
+  EXPECT_EQ(authorities(), 2u);
+  EXPECT_EQ(mode_of(paths_.region_ca_next_key(milan)), 0600u);
+  EXPECT_EQ(read(paths_.region_ca(milan))->at(1).constraints,
+            read(paths_.region_ca(milan))->at(0).constraints);
+  ASSERT_TRUE(rotate(paths_, request_, now));
+  EXPECT_EQ(authorities(), 2u) << "what is announced stays";
+  EXPECT_EQ(verifies(copy), X509_V_OK) << "the old one signs until the switch";
+
+  done = step();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->step, AuthorityStep::switched);
+  EXPECT_EQ(authorities(), 2u) << "links under the old one are still up";
+  EXPECT_FALSE(std::filesystem::exists(paths_.region_ca_next_key(milan)));
+  EXPECT_NE(verifies(copy), X509_V_OK);
+  EXPECT_EQ(verifies(paths_.region_ca(milan)), X509_V_OK);
+
+  ASSERT_TRUE(rotate(paths_, request_, now));
+  EXPECT_EQ(authorities(), 1u) << "old trust ends with the next rotation";
+  EXPECT_EQ(verifies(paths_.region_ca(milan)), X509_V_OK);
+  EXPECT_NE(read(copy)->front().sha256, read(paths_.region_ca(milan))->front().sha256);
+}
+
+TEST_F(Rotation, AnotherAuthorityEndsTheOldestTrust) {
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(authorities(), 2u);
+  EXPECT_EQ(verifies(paths_.region_ca(milan)), X509_V_OK);
+}
+
+// The process was killed between two files of the switch.
+TEST_F(Rotation, AnInterruptedSwitchIsDoneAgain) {
+  ASSERT_TRUE(step());
+  const auto next = paths_.region_ca_next_key(milan), kept = paths_.directory / "kept";
+  std::filesystem::copy(next, kept);
+  const auto key_before = paths_.directory / "before";
+  std::filesystem::copy(paths_.region_ca_key(milan), key_before);
+  ASSERT_TRUE(step());
+  using std::filesystem::copy_options;
+  std::filesystem::copy(kept, next);
+  std::filesystem::copy(key_before, paths_.region_ca_key(milan), copy_options::overwrite_existing);
+  EXPECT_FALSE(rotate(paths_, request_, now)) << "key and certificate do not fit";
+  const auto again = step();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->step, AuthorityStep::switched);
+  EXPECT_EQ(verifies(paths_.region_ca(milan)), X509_V_OK);
+}
+
+TEST_F(Rotation, AKeyThatOthersCanReadSignsNothing) {
+  ASSERT_EQ(::chmod(paths_.region_ca_key(milan).c_str(), 0640), 0);
+  const auto refused = rotate(paths_, request_, now);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("can be read by others"), std::string::npos);
+}
+
 TEST_F(Pki, NamesThatDoNotBelongInAUriAreRefused) {
   for (const char* region : {"", "EU-south-1", "eu/south", "..", "a,b", "a b"}) {
     EXPECT_FALSE(init(paths_, "tidegate.internal", {region}, now)) << region;

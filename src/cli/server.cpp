@@ -11,6 +11,7 @@
 #include "aws/errors.hpp"
 #include "cli/backend_links.hpp"
 #include "cli/background_thread.hpp"
+#include "cli/files.hpp"
 #include "cli/proven_catalog.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
@@ -36,18 +37,23 @@ std::unexpected<Error> trouble(std::string what, std::string mend) {
 class Certificates {
  public:
   explicit Certificates(const gateway::RegionConfig& config) : config_(config) {}
+  // One at a time.
   Result<void> load(WallTime now) {
     std::shared_ptr<const net::TlsContext> clients;
     std::shared_ptr<const net::TlsContext> peers;
     if (!config_.api_tls.empty()) {
       TRY(clients,
-          net::TlsContext::for_clients({config_.api_tls.certificate, config_.api_tls.key}, now));
+          net::TlsContext::for_clients(
+              {config_.api_tls.certificate, credential_or(api_key_credential, config_.api_tls.key)},
+              now));
     }
     if (!config_.peers.empty()) {
       net::PeerTrust trust{config_.region, config_.operator_domain, {}};
       for (const auto& peer : config_.peers) trust.bundles.emplace(peer.region, peer.trust_bundle);
-      TRY(peers, net::TlsContext::for_peers({config_.peer_tls.certificate, config_.peer_tls.key},
-                                            trust, now));
+      TRY(peers,
+          net::TlsContext::for_peers({config_.peer_tls.certificate,
+                                      credential_or(peer_key_credential, config_.peer_tls.key)},
+                                     trust, now));
     }
     std::lock_guard lock(mutex_);
     clients_ = std::move(clients);
@@ -133,12 +139,14 @@ class RealServer final : public Server {
   Result<void> open_stores();
   Result<void> listen();
   void start_unit(std::size_t index, Descriptor api, Descriptor peer, Descriptor admin);
-  void reload();
+  Result<json::object> reload();
+  Result<json::object> take_certificates();
 
   gateway::RegionConfig config_;
   SystemClock clock_;
   SystemRng rng_;
   Certificates certificates_;
+  std::mutex reloading_;
   BackendLinks backends_;
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<store::StorageThread> storage_;
@@ -235,7 +243,7 @@ void RealServer::start_unit(std::size_t index, Descriptor api, Descriptor peer, 
           unit.loop, std::move(peer), unit.worker.peer_handler(), std::move(options));
     }
     if (admin) {
-      unit.admin.emplace(*region_, unit.worker);
+      unit.admin.emplace(*region_, unit.worker, [this] { return reload(); });
       unit.admin_listener = std::make_unique<net::Listener>(
           unit.loop, std::move(admin), *unit.admin, unit.options(net::Security::plain, {}));
     }
@@ -250,14 +258,47 @@ Result<void> RealServer::open() {
   return listen();
 }
 
-void RealServer::reload() {
-  if (const auto loaded = certificates_.load(clock_.wall()); loaded) {
-    log::info("certificates_reloaded");
-  } else {
-    log::error("reload_refused", {{"what", loaded.error().message},
-                                  {"mend", loaded.error().mend},
-                                  {"in_force", "the old certificates"}});
+json::object facts_of(const net::TlsContext& context) {
+  const net::TlsFacts facts = context.facts();
+  json::object authorities;
+  for (const auto& [region, count] : facts.authorities) authorities[region.str()] = count;
+  json::object out{{"sha256", facts.sha256}, {"notAfter", facts.not_after}};
+  if (!authorities.empty()) out["authorities"] = std::move(authorities);
+  return out;
+}
+
+// Links under the old certificates end well: see net::PeerLinks::renew and net::Listener::recheck.
+Result<json::object> RealServer::take_certificates() {
+  TRY_VOID(certificates_.load(clock_.wall()));
+  json::object in_force{{"region", config_.region.str()}};
+  if (const auto clients = certificates_.clients()) in_force["api"] = facts_of(*clients);
+  const auto peers = certificates_.peers();
+  if (!peers) return in_force;
+  in_force["peer"] = facts_of(*peers);
+  for (std::size_t i = 0; i < units_.size(); ++i) {
+    threads_[i]->loop().post([unit = units_[i].get(), peers] {
+      unit->links.renew(peers);
+      if (unit->peer_listener) unit->peer_listener->recheck(*peers);
+    });
   }
+  return in_force;
+}
+
+// By SIGHUP on the main thread, or by the admin API on the background thread.
+Result<json::object> RealServer::reload() {
+  const std::lock_guard one_at_a_time(reloading_);
+  auto taken = take_certificates();
+  SystemRng rng;
+  if (taken) {
+    region_->service_event("CertificatesReloaded", *taken, rng);
+  } else {
+    region_->service_event("CertificatesRefused",
+                           {{"why", taken.error().message},
+                            {"mend", taken.error().mend},
+                            {"inForce", "the old certificates"}},
+                           rng);
+  }
+  return taken;
 }
 
 void RealServer::run() {
@@ -265,7 +306,7 @@ void RealServer::run() {
   int signal = 0;
   net::SignalWatch watch(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int number) {
     if (number == SIGHUP) {
-      reload();
+      (void)reload();  // what came of it is a service event
     } else {
       signal = number;
       loop.stop();

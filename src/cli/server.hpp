@@ -17,7 +17,7 @@ class Server {
   static Result<std::unique_ptr<Server>> start(gateway::RegionConfig config);
   virtual ~Server() = default;
   // Until SIGTERM or SIGINT; then drains: what runs may end within limits::drain_timeout. SIGHUP
-  // reads certificates anew. Signals are this thread's.
+  // reads certificates and trust bundles anew. Signals are this thread's.
   virtual void run() = 0;
 };
 

@@ -118,7 +118,10 @@ Task<void> Worker::follow_reports(peer::PeerConfig peer) {
   Event& changed = *link_events_.at(peer.region);
   while (!stopping_.requested()) {
     if (auto channel = ports_.links.channel(peer.region)) {
-      co_await read_reports(peer.region, std::move(channel));
+      co_await read_reports(peer.region, channel);
+      // What a link said holds until the link that has replaced it says more.
+      const auto present = ports_.links.channel(peer.region);
+      if (present && present != channel) continue;
       board_.forget(peer.region);
       count_ready_peers();
     }
@@ -140,7 +143,8 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
     co_return;
   }
   std::string pending;
-  while (!stopping_.requested()) {
+  bool first = true;
+  while (!stopping_.requested() && ports_.links.channel(region) == channel) {
     auto piece = co_await (*sent)->next_body();
     if (!piece || piece->empty()) co_return;
     pending += *piece;
@@ -152,6 +156,7 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
                   {{"peer", region.str()}, {"why", report.error().message}});
         co_return;
       }
+      if (std::exchange(first, false)) board_.forget(region);  // sequences are of one answer
       board_.update(region, *std::move(report), ports_.loop.now());
     }
     if (pending.size() > report_line_max) co_return;

@@ -16,7 +16,7 @@ H2Channel::H2Channel(Loop& loop, std::unique_ptr<Stream> stream, Options options
              {.tick = limits::link_tick, .write_idle = options.write_idle}),
       options_(std::move(options)),
       ready_(loop),
-      unusable_(loop),
+      replaceable_(loop),
       next_ping_(loop.now()) {}
 
 Task<void> H2Channel::live(std::shared_ptr<H2Channel> self) {
@@ -29,8 +29,17 @@ Task<void> H2Channel::ready() {
   while (usable_ && !session_.settings_received()) co_await ready_.wait();
 }
 
-Task<void> H2Channel::unusable() {
-  while (usable_) co_await unusable_.wait();
+Task<void> H2Channel::replaceable() {
+  while (usable_ && !std::exchange(replace_, false)) co_await replaceable_.wait();
+}
+
+void H2Channel::replace() {
+  replace_ = true;
+  replaceable_.set();
+}
+
+void H2Channel::retire(Duration patience) {
+  retire_by_ = loop_.now() + patience;
 }
 
 Task<Result<std::unique_ptr<http::ClientExchange>>> H2Channel::send(http::ClientRequest request,
@@ -116,6 +125,8 @@ void H2Channel::on_received() {
 }
 
 void H2Channel::on_tick(MonoTime now) {
+  const bool idle = exchanges_.empty() && waiters_.empty();
+  if (retire_by_ && (idle || now >= *retire_by_)) return hang_up();
   for (H2ClientExchange* exchange : exchanges_) exchange->check_deadline(now);
   if (pinged_at_) {
     if (now - *pinged_at_ >= options_.ping_timeout) hang_up();
@@ -129,7 +140,7 @@ void H2Channel::on_tick(MonoTime now) {
 void H2Channel::look_at_state() {
   const bool over = ended_ || session_.goaway_received() || session_.finished();
   if (over && std::exchange(usable_, false)) {
-    unusable_.set();
+    replaceable_.set();
     for (Waiter* waiter : waiters_) waiter->event.set();
   }
   if (session_.settings_received() || !usable_) ready_.set();

@@ -37,16 +37,22 @@ class H2Channel final : public http::Channel,
                                                            http::ClientTimeouts timeouts,
                                                            Cancellation* cancellation) override;
   const http::ConnectionInfo& connection() const override { return stream_->info(); }
-  bool usable() const override { return usable_; }
+  bool usable() const override { return usable_ && !retire_by_; }
 
   // Round-trip time, smoothed over some eight PINGs; zero before the first.
   Duration rtt() const { return rtt_; }
   // Suspends until the other side has proved that it speaks HTTP/2 (its SETTINGS) or the channel is
   // unusable. One caller.
   Task<void> ready();
-  // Suspends until usable() has become false. Requests that are under way may still end well. One
-  // caller.
-  Task<void> unusable();
+  // Suspends until usable() has become false or replace() was called. Requests that are under way
+  // may still end well. One caller.
+  Task<void> replaceable();
+  // Asks who waits in replaceable() for another channel; this one stays usable until it is retired.
+  void replace();
+  // Another channel has taken over: this one ends when what is under way has, or after `patience`.
+  void retire(Duration patience);
+  // Whether the other side's certificate would be accepted under `context`, too.
+  bool trusted_by(const TlsContext& context) const { return stream_->trusted_by(context); }
   // What is under way breaks.
   void close() { hang_up(); }
 
@@ -72,7 +78,9 @@ class H2Channel final : public http::Channel,
   Options options_;
   bool usable_ = true;
   bool ended_ = false;
-  Event ready_, unusable_;
+  bool replace_ = false;
+  std::optional<MonoTime> retire_by_;
+  Event ready_, replaceable_;
   std::list<H2ClientExchange*> exchanges_;
   std::list<Waiter*> waiters_;
   Duration rtt_{0};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <list>
 #include <system_error>
 
 #include "base/log.hpp"
@@ -129,6 +130,15 @@ struct Listener::State final : std::enable_shared_from_this<Listener::State>,
   static Task<void> serve(std::shared_ptr<State> self, Descriptor accepted, Address remote);
   Task<void> serve_socket(std::unique_ptr<SocketStream> socket_stream);
   Task<void> serve_stream(std::unique_ptr<Stream> stream, std::string already_read);
+
+  // A link from another Region, while it is served.
+  struct Link {
+    Stream* stream;
+    Cancellation drain;
+    TimerId cut = 0;
+  };
+  Task<void> serve_link(std::unique_ptr<Stream> stream);
+  std::list<Link> links;
 };
 
 Task<void> Listener::State::accept_loop(std::shared_ptr<State> self) {
@@ -208,14 +218,32 @@ Task<void> Listener::State::serve_socket(std::unique_ptr<SocketStream> socket_st
   }
   auto context = options.security != Security::plain && options.tls ? options.tls() : nullptr;
   if (!context) co_return;
+  const bool demands_peer = context->demands_peer();
   const std::string address = socket_stream->info().remote_address;
   auto stream = co_await TlsStream::accept(loop, std::move(socket_stream), std::move(first),
                                            std::move(context), limits::tls_handshake_timeout);
-  if (stream) {
+  if (stream && demands_peer) {
+    // A reload in the middle of the handshake: what counts is the trust of now.
+    if (const auto present = options.tls(); present && (*stream)->trusted_by(*present))
+      co_await serve_link(*std::move(stream));
+  } else if (stream) {
     co_await serve_stream(*std::move(stream), {});
   } else {
     log::info("tls_refused", {{"address", address}, {"why", stream.error().message}});
   }
+}
+
+// Like any other connection, but with a drain of its own: its peer may lose this Region's trust.
+Task<void> Listener::State::serve_link(std::unique_ptr<Stream> stream) {
+  const auto link = links.emplace(links.end(), stream.get());
+  ConnectionOptions own = options.connection;
+  own.drain = &link->drain;
+  {
+    const Cancellation::Callback on_drain(&drain, [&] { link->drain.request(); });
+    co_await serve_h2(std::move(stream), {}, handler, loop, own);
+  }
+  if (link->cut != 0) loop.cancel(link->cut);
+  links.erase(link);
 }
 
 Task<void> Listener::State::serve_stream(std::unique_ptr<Stream> stream, std::string already_read) {
@@ -239,6 +267,16 @@ Listener::~Listener() {
 
 std::size_t Listener::connections() const {
   return state_->open;
+}
+
+void Listener::recheck(const TlsContext& trusted) {
+  for (State::Link& link : state_->links) {
+    if (link.cut != 0 || link.stream->trusted_by(trusted)) continue;
+    log::warn("link_distrusted", {{"peer", link.stream->info().peer_uri}});
+    link.drain.request();
+    link.cut = state_->loop.call_at(state_->loop.now() + limits::drain_timeout,
+                                    [stream = link.stream] { stream->close(); });
+  }
 }
 
 Task<void> Listener::drain(Duration patience) {

@@ -50,6 +50,9 @@ class Listener {
   // cut. Returns when no connection is left.
   Task<void> drain(Duration patience);
   std::size_t connections() const;
+  // New certificates are in force: a link whose other side would not be let in any more takes no
+  // new request from now on (GOAWAY), and is cut after limits::drain_timeout.
+  void recheck(const TlsContext& trusted);
 
  private:
   struct State;

@@ -1,6 +1,7 @@
 #include "net/peer_links.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
@@ -26,7 +27,21 @@ struct PeerLinks::Link {
   const Dial dial;
   PeerLinks* links;  // null once they are gone
   Cancellation stop;
-  std::shared_ptr<H2Channel> channel;  // while it is usable
+  std::shared_ptr<H2Channel> channel;         // while it is usable
+  std::shared_ptr<const TlsContext> trusted;  // as of the last renewal; null before
+  std::uint64_t renewals = 0;
+  std::deque<std::weak_ptr<H2Channel>> replaced;  // that may still carry something, oldest first
+
+  void replace(const std::shared_ptr<H2Channel>& old) {
+    old->retire(trusts(*old) ? limits::link_retired_max : Duration(limits::drain_timeout));
+    std::erase_if(replaced, [](const auto& one) { return one.expired(); });
+    if (replaced.size() >= limits::links_retired_max) {
+      if (const auto oldest = replaced.front().lock()) oldest->close();
+      replaced.pop_front();
+    }
+    replaced.push_back(old);
+  }
+  bool trusts(const H2Channel& one) const { return !trusted || one.trusted_by(*trusted); }
 };
 
 namespace {
@@ -60,11 +75,22 @@ PeerLinks::~PeerLinks() {
   for (auto& [region, link] : links_) {
     link->links = nullptr;
     link->stop.request();
+    for (const auto& replaced : link->replaced) {
+      if (const auto channel = replaced.lock()) channel->close();
+    }
   }
 }
 
 void PeerLinks::start() {
   for (auto& [region, link] : links_) spawn(keep(link));
+}
+
+void PeerLinks::renew(std::shared_ptr<const TlsContext> trusted) {
+  for (auto& [region, link] : links_) {
+    link->trusted = trusted;
+    ++link->renewals;
+    if (link->channel) link->channel->replace();
+  }
 }
 
 std::shared_ptr<http::Channel> PeerLinks::channel(const catalog::RegionId& region) {
@@ -97,17 +123,7 @@ Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
     if (opened && link->links) {
       failing = false;
       const MonoTime since = link->loop.now();
-      const auto channel = *std::move(opened);
-      link->channel = channel;
-      const Cancellation::Callback on_stop(&link->stop, [&] { channel->close(); });
-      log::info("peer_link_up", {{"peer", region.str()}, {"host", link->config.host}});
-      link->links->notify(region, Turn::up);
-      co_await channel->unusable();
-      link->channel.reset();  // exchanges under way hold it until they end
-      if (link->links) {
-        log::warn("peer_link_down", {{"peer", region.str()}});
-        link->links->notify(region, Turn::down);
-      }
+      co_await use(link, *std::move(opened));
       if (link->loop.now() - since >= limits::link_reconnect_max) wait = limits::link_reconnect_min;
     } else if (!opened && !std::exchange(failing, true)) {
       log::warn("peer_link_failed", {{"peer", region.str()},
@@ -119,7 +135,46 @@ Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
   }
 }
 
+// The channel, and each that replaces it, until there is none.
+Task<void> PeerLinks::use(std::shared_ptr<Link> link, std::shared_ptr<H2Channel> channel) {
+  const catalog::RegionId& region = link->config.region;
+  while (channel && link->links) {
+    link->channel = channel;
+    const Cancellation::Callback on_stop(&link->stop, [&] { channel->close(); });
+    log::info("peer_link_up", {{"peer", region.str()}, {"host", link->config.host}});
+    link->links->notify(region, Turn::up);
+    co_await channel->replaceable();
+    auto next = co_await successor(link, channel);
+    if (next && !link->links) next->close();
+    link->channel.reset();  // exchanges under way hold it until they end
+    link->replace(channel);
+    channel = std::move(next);
+  }
+  if (!link->links) co_return;
+  log::warn("peer_link_down", {{"peer", region.str()}});
+  link->links->notify(region, Turn::down);
+}
+
+// A channel to take over from one that is usable still; null: that one broke, or may not be used
+// any more.
+Task<std::shared_ptr<H2Channel>> PeerLinks::successor(std::shared_ptr<Link> link,
+                                                      std::shared_ptr<H2Channel> channel) {
+  Duration wait = limits::link_reconnect_min;
+  while (channel->usable() && !link->stop.requested()) {
+    auto opened = co_await open(link);
+    if (opened) co_return *std::move(opened);
+    log::warn("peer_link_not_renewed", {{"peer", link->config.region.str()},
+                                        {"message", opened.error().message},
+                                        {"why", opened.error().why}});
+    if (!link->trusts(*channel)) break;
+    co_await sleep_for(link->loop, jittered(wait, link->rng), &link->stop);
+    wait = std::min<Duration>(2 * wait, limits::link_reconnect_max);
+  }
+  co_return nullptr;
+}
+
 Task<Result<std::shared_ptr<H2Channel>>> PeerLinks::open(std::shared_ptr<Link> link) {
+  const std::uint64_t renewals = link->renewals;
   CO_TRY(auto stream, co_await link->dial(link->config, &link->stop));
   // The dialler has verified this; a channel to the wrong Region would be a hole in the fence, so
   // it is looked at twice.
@@ -142,6 +197,7 @@ Task<Result<std::shared_ptr<H2Channel>>> PeerLinks::open(std::shared_ptr<Link> l
                     .mend = {},
                     .why = {}});
   }
+  if (link->renewals != renewals) channel->replace();  // dialled with what is old by now
   co_return channel;
 }
 

@@ -31,6 +31,10 @@ class PeerLinks final : public peer::Links {
 
   // Dials; call it on the loop's thread, after on_change().
   void start();
+  // New certificates are in force (`trusted`): every link is dialled anew, takes over when it is
+  // up, and leaves to the old one what is under way there. An old one whose peer is not trusted any
+  // more gets limits::drain_timeout, and no new request even if the new one cannot be had.
+  void renew(std::shared_ptr<const TlsContext> trusted);
   std::shared_ptr<http::Channel> channel(const catalog::RegionId& region) override;
   Duration rtt(const catalog::RegionId& region) const override;
   void on_change(std::function<void(const catalog::RegionId&, bool up)> listener) override;
@@ -38,6 +42,9 @@ class PeerLinks final : public peer::Links {
  private:
   struct Link;
   static Task<void> keep(std::shared_ptr<Link> link);
+  static Task<void> use(std::shared_ptr<Link> link, std::shared_ptr<H2Channel> channel);
+  static Task<std::shared_ptr<H2Channel>> successor(std::shared_ptr<Link> link,
+                                                    std::shared_ptr<H2Channel> channel);
   static Task<Result<std::shared_ptr<H2Channel>>> open(std::shared_ptr<Link> link);
   enum class Turn : std::uint8_t { up, down };
   void notify(const catalog::RegionId& region, Turn turn);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/limits.hpp"
 #include "base/virtual_loop.hpp"
 #include "net/connection.hpp"
@@ -18,10 +20,22 @@ class Hello final : public http::Handler {
  public:
   Task<void> serve(http::Exchange& exchange) override {
     authority = exchange.head().authority;
+    if (patience > Duration{0} &&
+        co_await sleep_for(loop_, patience, &exchange.cancellation()) == Wake::cancelled) {
+      ++abandoned;
+      exchange.abort();
+      co_return;
+    }
     (void)co_await exchange.begin({200, {}});
     (void)co_await exchange.finish("hello");
   }
+  explicit Hello(Loop& loop) : loop_(loop) {}
   std::string authority;
+  Duration patience{0};  // before it answers
+  int abandoned = 0;
+
+ private:
+  Loop& loop_;
 };
 
 class PeerLinksTest : public testing::Test {
@@ -60,7 +74,7 @@ class PeerLinksTest : public testing::Test {
 
   VirtualLoop loop;
   SeededRng rng{1};
-  Hello handler;
+  Hello handler{loop};
   ConnectionOptions options;
   Cancellation drain;
   std::set<catalog::RegionId> down;
@@ -126,6 +140,73 @@ TEST_F(PeerLinksTest, NoChannelToAnotherRegionThanAsked) {
   loop.run_for(10s);
   EXPECT_EQ(links->channel(frankfurt), nullptr);
   EXPECT_TRUE(changes.empty());
+}
+
+Task<void> ask(std::shared_ptr<http::Channel> channel, std::string* into) {
+  auto exchange = co_await channel->send({"GET", "/", {}, {}}, {1s, 60s, 60s}, nullptr);
+  if (!exchange || !co_await (*exchange)->head()) co_return;
+  for (;;) {
+    auto piece = co_await (*exchange)->next_body();
+    if (!piece || piece->empty()) co_return;
+    *into += *piece;
+  }
+}
+
+TEST_F(PeerLinksTest, RenewalIsMakeBeforeBreak) {
+  links->start();
+  loop.run_for(1s);
+  changes.clear();
+  const auto old = links->channel(frankfurt);
+  handler.patience = 20s;
+  std::string body;
+  spawn(ask(old, &body));
+  loop.run_for(100ms);
+
+  links->renew(nullptr);
+  EXPECT_EQ(links->channel(frankfurt), old) << "until the new one is up";
+  loop.run_for(1s);
+  const auto next = links->channel(frankfurt);
+  ASSERT_NE(next, nullptr);
+  EXPECT_NE(next, old);
+  EXPECT_FALSE(old->usable());
+  std::ranges::sort(changes);
+  EXPECT_EQ(changes, (std::vector<std::string>{"eu-central-1 up", "eu-west-1 up"}))
+      << "no link was down";
+  EXPECT_EQ(body, "");
+  loop.run_for(20s);
+  EXPECT_EQ(body, "hello") << "what was under way has ended well on the old link";
+  EXPECT_EQ(handler.abandoned, 0);
+}
+
+TEST_F(PeerLinksTest, ALinkThatCannotBeRenewedIsKept) {
+  links->start();
+  loop.run_for(1s);
+  changes.clear();
+  const auto old = links->channel(frankfurt);
+  down = {frankfurt, dublin};
+  links->renew(nullptr);
+  loop.run_for(20s);
+  EXPECT_EQ(links->channel(frankfurt), old);
+  EXPECT_TRUE(old->usable());
+  down.clear();
+  loop.run_for(limits::link_reconnect_max + 1s);
+  EXPECT_NE(links->channel(frankfurt), old);
+  std::ranges::sort(changes);  // who comes first is chance
+  EXPECT_EQ(changes, (std::vector<std::string>{"eu-central-1 up", "eu-west-1 up"}));
+}
+
+TEST_F(PeerLinksTest, ManyRenewalsKeepABoundedNumberOfOldLinks) {
+  links->start();
+  loop.run_for(1s);
+  handler.patience = 600s;
+  std::vector<std::string> bodies(limits::links_retired_max + 4);
+  for (std::string& body : bodies) {
+    spawn(ask(links->channel(frankfurt), &body));
+    loop.run_for(100ms);
+    links->renew(nullptr);
+    loop.run_for(1s);
+  }
+  EXPECT_EQ(handler.abandoned, 4) << "the oldest were cut";
 }
 
 TEST_F(PeerLinksTest, ADrainingRegionIsLeftBeforeItGoes) {

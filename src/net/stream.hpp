@@ -11,6 +11,8 @@
 
 namespace tidegate::net {
 
+class TlsContext;
+
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -29,6 +31,12 @@ class Stream {
   virtual const http::ConnectionInfo& info() const = 0;
   // "h2", "http/1.1" or "" (no TLS, or nothing negotiated).
   virtual std::string_view alpn() const = 0;
+  // Whether the other side would be let in under `context`, too: what a link is asked after a
+  // reload. A stream whose other side shows no certificate has nothing to lose.
+  virtual bool trusted_by(const TlsContext& context) const {
+    (void)context;
+    return true;
+  }
 };
 
 }  // namespace tidegate::net

@@ -7,8 +7,13 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
+
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
 
 namespace tidegate::net {
 namespace {
@@ -40,18 +45,6 @@ Result<File> open(const std::string& path, std::string_view what) {
   return file;
 }
 
-// The key must be its owner's alone: whoever reads it can be this Region.
-Result<void> check_key_mode(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return {};  // the loader says it better
-  if (status.st_mode & 077) {
-    return bad_file(
-        path, fmt::format("the key can be read by others (mode {:04o})", status.st_mode & 07777),
-        fmt::format("Run: chmod 600 {}", path));
-  }
-  return {};
-}
-
 std::string text_of(const ASN1_TIME* time) {
   tm parts{};
   ASN1_TIME_to_tm(time, &parts);
@@ -78,7 +71,7 @@ Result<void> check_dates(const std::string& path, const X509* certificate, WallT
 }
 
 // Every certificate of a PEM file, into a store of its own.
-Result<X509_STORE*> load_bundle(const std::string& path) {
+Result<X509_STORE*> load_bundle(const std::string& path, std::size_t authorities_max) {
   TRY(File file, open(path, "trust bundle"));
   std::unique_ptr<X509_STORE, Call<X509_STORE_free>> store(X509_STORE_new());
   int count = 0;
@@ -91,6 +84,13 @@ Result<X509_STORE*> load_bundle(const std::string& path) {
   if (count == 0) {
     return bad_file(path, "the trust bundle has no certificate in PEM form",
                     "Give the PEM file of that Region's CA certificate.");
+  }
+  if (static_cast<std::size_t>(count) > authorities_max) {
+    return bad_file(path,
+                    fmt::format("the trust bundle has {} certificates, and a Region has at most {} "
+                                "authorities at once",
+                                count, authorities_max),
+                    "Fetch that Region's present ca.pem: old trust goes with the next rotation.");
   }
   return store.release();
 }
@@ -107,6 +107,18 @@ std::string alpn_clients = "\x02h2\x08http/1.1";
 std::string alpn_peers = "\x02h2";
 
 }  // namespace
+
+Result<void> check_key_mode(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return {};  // the loader says it better
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  const bool kept_by_systemd =
+      credentials && *credentials && path.starts_with(std::string(credentials) + "/");
+  if ((status.st_mode & (kept_by_systemd ? 037 : 077)) == 0) return {};
+  return bad_file(
+      path, fmt::format("the key can be read by others (mode {:04o})", status.st_mode & 07777),
+      fmt::format("Run: chmod 600 {}", path));
+}
 
 void TlsContext::Free::operator()(ssl_ctx_st* context) const {
   SSL_CTX_free(context);
@@ -165,7 +177,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const std::str
   if (trust_bundle.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else {
-    TRY(X509_STORE * store, load_bundle(trust_bundle));
+    TRY(X509_STORE * store, load_bundle(trust_bundle, SIZE_MAX));
     SSL_CTX_set_cert_store(context, store);
   }
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -205,7 +217,8 @@ struct PeerVerifier {
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(asked, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto* check = static_cast<PeerCheck*>(SSL_get_app_data(ssl));
     int error = X509_V_ERR_APPLICATION_VERIFICATION;
-    std::string why = refusal(context, *check, ssl, asked, error);
+    std::string why = refusal(context, *check, ssl, X509_STORE_CTX_get0_cert(asked),
+                              X509_STORE_CTX_get0_untrusted(asked), error);
     if (why.empty()) {
       X509_STORE_CTX_set_error(asked, X509_V_OK);
       return 1;
@@ -215,9 +228,8 @@ struct PeerVerifier {
     return 0;
   }
 
-  static std::string refusal(const TlsContext& context, const PeerCheck& check, SSL* ssl,
-                             X509_STORE_CTX* asked, int& error) {
-    X509* leaf = X509_STORE_CTX_get0_cert(asked);
+  static std::string refusal(const TlsContext& context, const PeerCheck& check, const SSL* ssl,
+                             X509* leaf, STACK_OF(X509) * untrusted, int& error) {
     const auto uri = uri_san(leaf);
     if (!uri) return "its certificate does not have exactly one URI name";
     const auto identity = peer::RegionIdentity::parse(*uri, context.operator_domain_);
@@ -233,8 +245,7 @@ struct PeerVerifier {
     }
     if (X509_get_extension_flags(leaf) & EXFLAG_CA) return "it shows a CA's certificate as its own";
     const std::unique_ptr<X509_STORE_CTX, Call<X509_STORE_CTX_free>> chain(X509_STORE_CTX_new());
-    X509_STORE_CTX_init(chain.get(), store->second.get(), leaf,
-                        X509_STORE_CTX_get0_untrusted(asked));
+    X509_STORE_CTX_init(chain.get(), store->second.get(), leaf, untrusted);
     X509_STORE_CTX_set_purpose(
         chain.get(), SSL_is_server(ssl) ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
     if (X509_verify_cert(chain.get()) == 1) return {};
@@ -244,6 +255,30 @@ struct PeerVerifier {
                        identity->region.str(), X509_verify_cert_error_string(error));
   }
 };
+
+std::string TlsContext::refusal_of(const PeerCheck& check, const ssl_st* session) const {
+  X509* leaf = SSL_get0_peer_certificate(session);
+  if (!leaf) return "it showed no certificate";
+  int error = X509_V_OK;
+  return PeerVerifier::refusal(*this, check, session, leaf, SSL_get_peer_cert_chain(session),
+                               error);
+}
+
+TlsFacts TlsContext::facts() const {
+  TlsFacts facts;
+  const X509* certificate = SSL_CTX_get0_certificate(native());
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  if (certificate && X509_digest(certificate, EVP_sha256(), digest.data(), &size) == 1) {
+    facts.sha256 = to_hex({reinterpret_cast<const char*>(digest.data()), size});
+    facts.not_after = text_of(X509_get0_notAfter(certificate));
+  }
+  for (const auto& [region, store] : stores_) {
+    const auto* objects = X509_STORE_get0_objects(store.get());
+    facts.authorities[region] = static_cast<std::size_t>(sk_X509_OBJECT_num(objects));
+  }
+  return facts;
+}
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_peers(const TlsFiles& files,
                                                                 const PeerTrust& trust,
@@ -263,7 +298,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_peers(const TlsFiles& 
         "Issue one for this Region (`tidegate pki`), or mend region.name.");
   }
   for (const auto& [region, path] : trust.bundles) {
-    TRY(X509_STORE * store, load_bundle(path));
+    TRY(X509_STORE * store, load_bundle(path, limits::trust_bundle_authorities_max));
     made->stores_.emplace(region, store);
   }
   if (made->stores_.empty()) {

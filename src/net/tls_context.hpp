@@ -15,6 +15,7 @@
 #include "peer/identity.hpp"
 
 // OpenSSL's types, so that users of contexts need not see its headers.
+struct ssl_st;
 struct ssl_ctx_st;
 struct x509_store_st;
 struct x509_st;
@@ -31,6 +32,18 @@ struct PeerTrust {
   catalog::RegionId self;
   std::string operator_domain;
   std::map<catalog::RegionId, std::string> bundles;  // Region -> path: PEM of that Region's CA
+};
+
+// Belongs to one connection: what to demand of the other side, and why it was refused.
+struct PeerCheck {
+  std::optional<catalog::RegionId> expected;  // when dialling: this Region and no other
+  std::string refused;                        // a sentence; empty while nothing was wrong
+};
+
+struct TlsFacts {
+  std::string sha256;                                    // of the certificate, in hexadecimal
+  std::string not_after;                                 // "2027-02-27T20:31:00Z"
+  std::map<catalog::RegionId, std::size_t> authorities;  // how many are trusted, of each Region
 };
 
 class TlsContext {
@@ -51,6 +64,11 @@ class TlsContext {
 
   ssl_ctx_st* native() const { return context_.get(); }
   bool demands_peer() const { return !stores_.empty(); }
+  // Why the other side of an established session would not be let in under this context; empty if
+  // it would be.
+  std::string refusal_of(const PeerCheck& check, const ssl_st* session) const;
+  // What is in force, for whoever asked for a reload.
+  TlsFacts facts() const;
 
  private:
   friend struct PeerVerifier;
@@ -70,10 +88,9 @@ class TlsContext {
 // not exactly one.
 std::optional<std::string> uri_san(const x509_st* certificate);
 
-// Belongs to one connection while it shakes hands: what to demand, and why it was refused.
-struct PeerCheck {
-  std::optional<catalog::RegionId> expected;  // when dialling: this Region and no other
-  std::string refused;                        // a sentence; empty while nothing was wrong
-};
+// A private key must be its owner's alone: whoever reads it can be this Region. One that systemd
+// keeps for its service (a file below $CREDENTIALS_DIRECTORY) may show its group's bit: that is the
+// mask of an access list which names the service's user. Errors: configuration.
+Result<void> check_key_mode(const std::string& path);
 
 }  // namespace tidegate::net

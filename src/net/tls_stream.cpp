@@ -155,6 +155,10 @@ Result<void> TlsStream::learn() {
   return {};
 }
 
+bool TlsStream::trusted_by(const TlsContext& context) const {
+  return context.refusal_of(check_, ssl_).empty();
+}
+
 Task<Result<bool>> TlsStream::receive() {
   auto got = co_await socket_->read({buffer_.get(), limits::read_buffer_bytes});
   if (!got) co_return fail(std::move(got).error());

@@ -43,6 +43,7 @@ class TlsStream final : public Stream {
   void close() override;
   const http::ConnectionInfo& info() const override { return info_; }
   std::string_view alpn() const override { return alpn_; }
+  bool trusted_by(const TlsContext& context) const override;
 
  private:
   enum class Role : std::uint8_t { client, server };

@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "net/dial.hpp"
+#include "net/h2_channel.hpp"
 #include "net/net_test_support.hpp"
 #include "net/pooled_client.hpp"
 #include "net/tls_stream.hpp"
@@ -266,6 +267,88 @@ TEST(TlsPeers, KnowEachOtherAndShareASecret) {
       << "each link has its own";
 }
 
+TEST(TlsContext, TrustsTwoAuthoritiesOfARegionAtMost) {
+  Pki pki;
+  const TlsFiles own = pki.make("dublin", {{dublin}});
+  PeerTrust trust = trust_of(pki, "eu-west-1");
+  const std::string both = pki.folder() + "/both", three = pki.folder() + "/three";
+  const auto join = [&](const std::string& into, const std::vector<std::string>& authorities) {
+    std::ofstream out(into);
+    for (const std::string& one : authorities) out << std::ifstream(pki.bundle(one)).rdbuf();
+  };
+  join(both, {"milan", "milan-next"});
+  join(three, {"milan", "milan-next", "milan-old"});
+  trust.bundles[catalog::RegionId("eu-south-1")] = both;
+  const auto server = TlsContext::for_peers(own, trust, today());
+  ASSERT_TRUE(server) << server.error().message;
+  EXPECT_EQ((*server)->facts().authorities.at(catalog::RegionId("eu-south-1")), 2u);
+  for (const char* authority : {"milan", "milan-next"}) {
+    const auto client = *TlsContext::for_peers(pki.make(authority, {{milan}}),
+                                               trust_of(pki, "eu-south-1"), today());
+    EXPECT_TRUE(meeting_of(*server, client, "eu-west-1").accepted) << authority;
+  }
+  trust.bundles[catalog::RegionId("eu-south-1")] = three;
+  const auto refused = TlsContext::for_peers(own, trust, today());
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.contains("at most 2 authorities")) << refused.error().message;
+}
+
+// As systemd 252 shows a credential to a service that runs as another user than root.
+TEST(TlsContext, TakesAKeyThatSystemdKeeps) {
+  Pki pki;
+  const TlsFiles files = pki.make("milan", {{milan}});
+  ::chmod(files.key.c_str(), 0440);
+  EXPECT_FALSE(TlsContext::for_clients(files, today()));
+  ::setenv("CREDENTIALS_DIRECTORY", pki.folder().c_str(), 1);
+  EXPECT_TRUE(TlsContext::for_clients(files, today()));
+  ::chmod(files.key.c_str(), 0444);
+  EXPECT_FALSE(TlsContext::for_clients(files, today()));
+  ::chmod(files.key.c_str(), 0440);
+  ::setenv("CREDENTIALS_DIRECTORY", "/elsewhere", 1);
+  EXPECT_FALSE(TlsContext::for_clients(files, today()));
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+Task<void> dial_channel(EpollLoop* loop, std::uint16_t port,
+                        std::shared_ptr<const TlsContext> context,
+                        std::shared_ptr<H2Channel>* into) {
+  auto stream = co_await dial_peer(*loop, *Address::tcp("127.0.0.1", port), std::move(context),
+                                   catalog::RegionId("eu-west-1"), 5s, nullptr);
+  if (!stream) co_return;
+  *into = H2Channel::start(*loop, *std::move(stream), {.authority = "test"});
+  co_await (*into)->ready();
+}
+
+TEST(TlsPeers, LoseTheirLinkWithTheirTrust) {
+  Pki pki;
+  const TlsFiles own = pki.make("dublin", {{dublin}});
+  PeerTrust trust = trust_of(pki, "eu-west-1");
+  const auto before = *TlsContext::for_peers(own, trust, today());
+  trust.bundles[catalog::RegionId("eu-south-1")] = pki.bundle("milan-next");
+  const auto after = *TlsContext::for_peers(own, trust, today());
+  ListenerOptions options;
+  options.security = Security::tls;
+  options.tls = [&] { return before; };
+  options.connection.h2_profile = http::H2Profile::peer_link;
+  Server server(std::move(options));
+  WorkerThread worker("milan");
+  std::shared_ptr<H2Channel> channel;
+  worker.run(dial_channel(
+      &worker.loop(), server.port,
+      *TlsContext::for_peers(pki.make("milan", {{milan}}), trust_of(pki, "eu-south-1"), today()),
+      &channel));
+  const auto usable = [&] { return worker.call([&] { return channel->usable(); }); };
+  ASSERT_TRUE(channel && usable());
+  EXPECT_TRUE(worker.call([&] { return channel->trusted_by(*before); }))
+      << "Dublin's certificate is as good as it was";
+  server.worker.call([&] { server.listener->recheck(*before); });
+  EXPECT_EQ(server.connections(), 1u);
+  server.worker.call([&] { server.listener->recheck(*after); });
+  EXPECT_TRUE(eventually([&] { return !usable(); }));
+  EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+  worker.call([&] { channel.reset(); });
+}
+
 // The context of a gateway whose certificate nobody checked before it was installed: what an
 // attacker would run.
 std::shared_ptr<const TlsContext> rogue(Pki& pki, const TlsFiles& files) {
@@ -299,6 +382,18 @@ TEST(TlsPeers, AreRefusedWhateverElseTheyShow) {
        {{"spiffe://eu-south-1.elsewhere.internal/gw/1"}},
        "not the identity"},
       {"a NUL and then the truth", "milan", {{milan + std::string("\0x", 2)}}, "not the identity"},
+      {"percent-encoded",
+       "milan",
+       {{"spiffe://eu-south-1.tidegate.internal/gw%2f1"}},
+       "not the identity"},
+      {"an IDN look-alike, encoded",
+       "milan",
+       {{"spiffe://xn--eu-outh-1-9bf.tidegate.internal/gw/1"}},
+       "not the identity"},
+      {"an IDN look-alike, in UTF-8",
+       "milan",
+       {{"spiffe://eu-\xd1\x95outh-1.tidegate.internal/gw/1"}},
+       "not the identity"},
       {"a NUL in front", "milan", {{std::string("\0", 1) + milan}}, "not the identity"},
       {"an untrusted Region",
        "milan",
