@@ -13,6 +13,7 @@ readonly BUILD_PACKAGES=(
   libboost1.81-dev libnghttp2-dev libssl-dev zlib1g-dev libsqlite3-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libmimalloc-dev prometheus-cpp-dev libgtest-dev libbenchmark-dev
   python3-venv openssl iproute2)
+readonly TEST_PACKAGES=(nftables systemd)  # the kernel's rules of tidegate egress, loaded and verified
 readonly FUZZ_PACKAGES=(libclang-rt-19-dev)
 readonly BENCH_PACKAGES=(nginx-light wrk nghttp2-client)
 readonly STYLE_PACKAGES=(clang-format-19 git)
@@ -147,7 +148,7 @@ cmd_build() {
 }
 
 cmd_test() {
-  install_packages "${BUILD_PACKAGES[@]}"
+  install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
   prepare_python
   "$VENV/bin/python" tools/run_tests.py --jobs "$(build_jobs)" "$@"
 }

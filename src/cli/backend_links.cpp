@@ -1,32 +1,54 @@
 #include "cli/backend_links.hpp"
 
+#include <fmt/format.h>
 #include <netdb.h>
 
+#include <cstring>
+
 #include "base/log.hpp"
+#include "config/region.hpp"
 
 namespace tidegate::cli {
 namespace {
 
-// The first address that the system's resolver has; nothing where it has none, now.
-std::optional<net::Address> resolve(const std::string& host, std::uint16_t port) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0 || !found) {
-    return std::nullopt;
+struct Addresses {
+  addrinfo* first = nullptr;
+  ~Addresses() {
+    if (first) ::freeaddrinfo(first);
   }
-  sockaddr_storage storage{};
-  std::memcpy(&storage, found->ai_addr, found->ai_addrlen);
-  const auto address = net::Address::from(storage, found->ai_addrlen);
-  ::freeaddrinfo(found);
-  return address;
-}
+};
 
 }  // namespace
 
-Result<void> BackendLinks::open(const std::vector<model::BackendConfig>& backends) {
-  for (const model::BackendConfig& backend : backends) {
+// The first of the resolver's addresses that is in the Region's networks. A name that is not found
+// any more keeps its last address: it is more likely right than none.
+BackendLinks::Found BackendLinks::resolve(Named& named) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+  Addresses found;
+  const std::string port = std::to_string(named.port);
+  if (::getaddrinfo(named.host.c_str(), port.c_str(), &hints, &found.first) != 0 || !found.first)
+    return Found::nothing;
+  for (const addrinfo* one = found.first; one; one = one->ai_next) {
+    sockaddr_storage storage{};
+    std::memcpy(&storage, one->ai_addr, one->ai_addrlen);
+    const auto address = net::Address::from(storage, one->ai_addrlen);
+    const std::string host = address.host();
+    const bool bracketed = host.starts_with('[');
+    const auto bytes =
+        config::parse_ip(bracketed ? std::string_view(host).substr(1, host.size() - 2) : host);
+    if (!bytes || !config::in_networks(networks_, *bytes)) continue;
+    std::lock_guard lock(mutex_);
+    named.address = address;
+    return Found::address;
+  }
+  return Found::outside;
+}
+
+Result<void> BackendLinks::open(const gateway::RegionConfig& config) {
+  networks_ = config.backend_networks;
+  for (const model::BackendConfig& backend : config.backends) {
     if (!backend.tls) continue;
     TRY(contexts_[backend.name], net::TlsContext::for_servers(backend.trust_bundle));
     if (!net::Address::tcp(backend.host, backend.port)) {
@@ -35,6 +57,13 @@ Result<void> BackendLinks::open(const std::vector<model::BackendConfig>& backend
   }
   if (named_.empty()) return {};
   resolve_all();
+  for (const auto& [backend, named] : named_) {
+    if (named.last == Found::outside)
+      return fail(ErrorCode::configuration,
+                  fmt::format("every address of {}, back-end {}, is outside backend_networks",
+                              named.host, backend),
+                  "correct its url, or add its network to backend_networks");
+  }
   thread_ = std::thread([this] {
     std::unique_lock lock(mutex_);
     while (!wake_.wait_for(lock, limits::backend_resolve_interval, [this] { return stopping_; })) {
@@ -55,13 +84,12 @@ BackendLinks::~BackendLinks() {
   if (thread_.joinable()) thread_.join();
 }
 
-// A name that is not found any more keeps its last address: it is more likely right than none.
 void BackendLinks::resolve_all() {
   for (auto& [backend, named] : named_) {
-    const auto found = resolve(named.host, named.port);
-    if (!found) log::warn("backend_not_resolved", {{"backend", backend}, {"host", named.host}});
-    std::lock_guard lock(mutex_);
-    if (found) named.address = found;
+    named.last = resolve(named);
+    if (named.last == Found::address) continue;
+    log::warn(named.last == Found::outside ? "backend_outside_networks" : "backend_not_resolved",
+              {{"backend", backend}, {"host", named.host}});
   }
 }
 

@@ -253,7 +253,7 @@ void RealServer::start_unit(std::size_t index, Descriptor api, Descriptor peer, 
 Result<void> RealServer::open() {
   TRY_VOID(make_state_folder());
   TRY_VOID(certificates_.load(clock_.wall()));
-  TRY_VOID(backends_.open(config_.backends));
+  TRY_VOID(backends_.open(config_));
   TRY_VOID(open_stores());
   return listen();
 }

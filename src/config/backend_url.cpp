@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/limits.hpp"
 #include "config/region.hpp"
 
 namespace tidegate::config {
@@ -78,6 +79,27 @@ void read_backend_url(Reader& reader, const YAML::Node& node, model::BackendConf
                  "path: without TLS no name can be trusted",
                  "write it like http://127.0.0.1:8801 or "
                  "https://bedrock-runtime.eu-south-1.amazonaws.com");
+}
+
+void read_backend_networks(Reader& reader, const YAML::Node& node, gateway::RegionConfig& out) {
+  if (!reader.is_list(node, "backend_networks")) return;
+  if (node.size() > limits::backend_networks_max) {
+    reader.problem(node.Mark(), "\"backend_networks\" is too long",
+                   fmt::format("at most {} networks are read", limits::backend_networks_max),
+                   "join neighbouring networks");
+    return;
+  }
+  for (const YAML::Node& item : node) {
+    const auto text = reader.text(item, "backend_networks");
+    if (!text) continue;
+    if (auto network = parse_network(*text)) {
+      out.backend_networks.push_back(*std::move(network));
+      continue;
+    }
+    reader.problem(item.Mark(), fmt::format("\"{}\" is not a network", *text),
+                   "it must be an address and a prefix, without bits beyond the prefix",
+                   "write it like 10.0.0.0/8, 127.0.0.1/32 or 2001:db8::/32");
+  }
 }
 
 }  // namespace tidegate::config

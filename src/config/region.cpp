@@ -89,7 +89,22 @@ class CrossChecks {
         names_.push_back(config_.backends[i].name);
       }
       if (config_.backends[i].kind == model::BackendKind::bedrock) bedrock(i);
+      network(i);
     }
+  }
+
+  // A literal address is known now; a name's is looked at whenever it is resolved.
+  void network(std::size_t index) {
+    const auto& backend = config_.backends[index];
+    const auto address = parse_ip(backend.host);
+    if (!address || in_networks(config_.backend_networks, *address)) return;
+    std::string networks;
+    for (const auto& one : config_.backend_networks)
+      networks += (networks.empty() ? "" : ", ") + one.text;
+    reader_.problem(mark_of_item(root_, "backends", index, "url"),
+                    fmt::format("\"url\" names {}", backend.host),
+                    fmt::format("the networks of this Region's back-ends are {}", networks),
+                    "correct the address, or add its network to backend_networks");
   }
 
   // A Bedrock of another Region would be a way around the fence.

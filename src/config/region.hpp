@@ -37,4 +37,13 @@ Result<std::string> read_file(const std::filesystem::path& file, std::size_t byt
 // not 0..65535.
 std::optional<gateway::Address> parse_address(std::string_view text);
 
+// "10.0.0.1", "::1". nullopt where it is no literal address.
+std::optional<gateway::IpBytes> parse_ip(std::string_view text);
+
+// "10.0.0.0/8", "2001:db8::/32"; nullopt where it is none, or has bits beyond its prefix.
+std::optional<gateway::Network> parse_network(std::string_view text);
+
+// Whether a Region's back-end may be at that address. Without networks it may be anywhere.
+bool in_networks(const std::vector<gateway::Network>& networks, const gateway::IpBytes& address);
+
 }  // namespace tidegate::config

@@ -405,6 +405,10 @@ const Key<RegionConfig> region_keys[] = {
      [](std::vector<KeyText>& out, const std::string& p) {
        describe(Table<model::BackendConfig>(backend_keys), p + "[].", out);
      }},
+    {"backend_networks", "list of networks", optional, "none: they may be anywhere",
+     "Where this Region's model servers are. A back-end whose address is outside is refused, and a "
+     "name's address outside is not used.",
+     read_backend_networks},
     {"models", "list of sections", optional, "none",
      "Which model of the catalogue runs on which server.",
      [](Reader& r, const YAML::Node& n, RegionConfig& c) {

@@ -330,6 +330,49 @@ TEST(Address, IsLiteral) {
   for (const auto& [text, good] : rows) EXPECT_EQ(parse_address(text).has_value(), good) << text;
 }
 
+TEST(Network, IsAnAddressAndAPrefix) {
+  for (const char* text : {"10.0.0.0/8", "0.0.0.0/0", "127.0.0.1/32", "2001:db8::/32", "::/0",
+                           "::1/128", "64:ff9b::/96"}) {
+    const auto network = parse_network(text);
+    ASSERT_TRUE(network) << text;
+    EXPECT_EQ(network->text, text);
+  }
+  for (const char* text : {"10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8",
+                           "2001:db8::1/32", "::/129", "/8", "10.0.0.0/", "host/8", "10.0.0.0/8/8"})
+    EXPECT_FALSE(parse_network(text)) << text;
+}
+
+TEST(Network, ContainsWhatSharesItsPrefix) {
+  const std::tuple<const char*, const char*, bool> rows[] = {
+      {"10.0.0.0/8", "10.255.0.1", true},       {"10.0.0.0/8", "11.0.0.1", false},
+      {"10.64.0.0/10", "10.127.0.1", true},     {"10.64.0.0/10", "10.128.0.1", false},
+      {"127.0.0.1/32", "127.0.0.1", true},      {"127.0.0.1/32", "127.0.0.2", false},
+      {"0.0.0.0/0", "255.1.2.3", true},         {"0.0.0.0/0", "2001:db8::1", false},
+      {"2001:db8::/33", "2001:db8:7::1", true}, {"2001:db8::/33", "2001:db8:8000::1", false},
+      {"10.0.0.0/8", "::ffff:10.0.0.1", true},  {"::/0", "10.0.0.1", true}};
+  for (const auto& [network, address, inside] : rows)
+    EXPECT_EQ(in_networks({*parse_network(network)}, *parse_ip(address)), inside)
+        << network << ' ' << address;
+  EXPECT_TRUE(in_networks({}, *parse_ip("10.0.0.1")));
+}
+
+TEST(Network, ABackEndOutsideIsAProblem) {
+  const std::string text = std::string(minimal) +
+                           "backends:\n  - {name: a, url: \"http://10.1.0.1:80\"}\n"
+                           "  - {name: b, url: \"http://10.2.0.1:80\"}\n"
+                           "  - {name: c, url: \"https://named.example\"}\n";
+  EXPECT_TRUE(parse(text));
+  EXPECT_TRUE(parse(text + "backend_networks: [10.0.0.0/8]\n"));
+  const auto refused = parse(text + "backend_networks: [10.1.0.0/16, 10.3.0.0/16]\n");
+  ASSERT_FALSE(refused);
+  ASSERT_EQ(refused.error().size(), 1u);
+  EXPECT_EQ(refused.error()[0].why,
+            "the networks of this Region's back-ends are 10.1.0.0/16, 10.3.0.0/16");
+  EXPECT_NE(refused.error()[0].message.find("10.2.0.1"), std::string::npos);
+  EXPECT_FALSE(parse(text + "backend_networks: [10.1.0.1/16]\n"));
+  EXPECT_FALSE(parse(text + "backend_networks: 10.0.0.0/8\n"));
+}
+
 TEST(DidYouMean, NamesWhatIsNear) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
   EXPECT_EQ(edit_distance("", "abc"), 3u);

@@ -56,14 +56,14 @@ Result<std::uint64_t> Region::apply(const Documents& changes) {
   return applied.version;
 }
 
-std::vector<peer::PeerConfig> Region::destinations_to_dial() const {
+std::vector<peer::PeerConfig> destinations_to_dial(const RegionConfig& config,
+                                                   const catalog::Catalog& catalog) {
   std::vector<peer::PeerConfig> out;
-  for (const auto& peer : config_.peers) {
-    for (const catalog::Profile* profile : catalog_->profiles_from(config_.region)) {
-      if (profile->scope == catalog::Scope::global &&
-          config_.global_profiles == GlobalProfiles::off)
+  for (const auto& peer : config.peers) {
+    for (const catalog::Profile* profile : catalog.profiles_from(config.region)) {
+      if (profile->scope == catalog::Scope::global && config.global_profiles == GlobalProfiles::off)
         continue;
-      if (profile->row(config_.region)->find(peer.region)) {
+      if (profile->row(config.region)->find(peer.region)) {
         out.push_back(peer);
         break;
       }

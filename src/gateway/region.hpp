@@ -40,6 +40,11 @@ struct PeerCounters {
   std::atomic<std::uint32_t> running_here{0};
 };
 
+// The peers that this Region dials: configured, and destinations of its rows (of global rows only
+// where those are on).
+std::vector<peer::PeerConfig> destinations_to_dial(const RegionConfig& config,
+                                                   const catalog::Catalog& catalog);
+
 class Region {
  public:
   // Errors: configuration, store_unavailable.
@@ -65,9 +70,9 @@ class Region {
   // Errors: configuration, store_unavailable.
   Result<std::uint64_t> apply(const Documents& changes);
 
-  // Regions that this one dials: configured, and destinations of its rows (of global rows only
-  // where those are on).
-  std::vector<peer::PeerConfig> destinations_to_dial() const;
+  std::vector<peer::PeerConfig> destinations_to_dial() const {
+    return gateway::destinations_to_dial(config_, *catalog_);
+  }
   bool is_peer(const catalog::RegionId& region) const;
   PeerCounters* counters(const catalog::RegionId& peer);
 

@@ -2,6 +2,7 @@
 // docs/reference/configuration.md lists it).
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,17 @@ struct TlsFiles {
   std::string certificate;  // PEM, leaf first
   std::string key;          // PEM, mode 0600
   bool empty() const { return certificate.empty(); }
+};
+
+// An IPv6 address; an IPv4 one is mapped into it (::ffff:a.b.c.d).
+using IpBytes = std::array<std::uint8_t, 16>;
+
+struct Network {
+  std::string text;  // "10.0.0.0/8", "2001:db8::/32"
+  IpBytes base{};
+  unsigned bits = 0;  // of the base that count, of 128
+  bool contains(const IpBytes& address) const;
+  bool is_ipv6() const { return text.find(':') != std::string::npos; }
 };
 
 enum class GlobalProfiles : std::uint8_t { off, on };
@@ -47,6 +59,7 @@ struct RegionConfig {
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
   std::vector<model::BackendConfig> backends;
+  std::vector<Network> backend_networks;  // where they must be; empty: anywhere
   std::vector<model::ModelConfig> models;
   std::vector<peer::PeerConfig> peers;  // destinations to dial, and Regions that may dial here
 };
