@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/limits.hpp"
+
 namespace tidegate::http {
 
 std::size_t H2IncomingFrames::look_at(std::string_view bytes, std::uint32_t& noise) {
@@ -31,6 +33,8 @@ bool H2IncomingFrames::is_noise() {
     case NGHTTP2_DATA:
       return skip_ == 0 && (flags & NGHTTP2_FLAG_END_STREAM) == 0;
     case NGHTTP2_HEADERS:
+      if (from_client_) open(stream_number());
+      return false;
     case NGHTTP2_PUSH_PROMISE:
     case NGHTTP2_CONTINUATION:  // nghttp2 counts them
       return false;
@@ -46,6 +50,21 @@ bool H2IncomingFrames::is_noise() {
     default:  // PING and its answers, RST_STREAM, GOAWAY, and what nobody knows
       return true;
   }
+}
+
+// Numbers only grow. What is above the last may pass some over, and those are closed then.
+void H2IncomingFrames::open(std::uint32_t stream) {
+  if (stream % 2 == 0) return;  // nghttp2's to refuse
+  if (stream <= last_opened_) {
+    broken_ = std::ranges::any_of(
+        gaps_, [&](const auto& gap) { return stream >= gap.first && stream <= gap.second; });
+    return;
+  }
+  const std::uint32_t next = last_opened_ == 0 ? 1 : last_opened_ + 2;
+  last_opened_ = stream;
+  if (stream == next) return;
+  if (gaps_.size() >= limits::h2_gaps_max) gaps_.pop_front();
+  gaps_.emplace_back(next, stream - 2);
 }
 
 }  // namespace tidegate::http

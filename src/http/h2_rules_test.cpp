@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/limits.hpp"
+#include "http/h2_incoming_frames.hpp"
 #include "http/h2_session.hpp"
 
 namespace tidegate::http {
@@ -225,6 +226,41 @@ TEST(H2Rules, AFewEmptyFramesNowAndThenAreFine) {
     out.clear();
     server.output(out, 1 << 20);
   }
+}
+
+// Whether a client that opens these streams has broken a rule by the last.
+bool broken_by(std::initializer_list<std::uint32_t> streams) {
+  H2IncomingFrames incoming(1);
+  std::uint32_t noise = 0;
+  std::string bytes("x");  // the preface
+  for (const std::uint32_t stream : streams) bytes += frame(1, 5, stream, "head");
+  incoming.look_at(bytes, noise);
+  return incoming.broken();
+}
+
+TEST(H2Rules, NumbersOfStreamsOnlyGrow) {
+  EXPECT_FALSE(broken_by({1, 3, 5}));
+  EXPECT_FALSE(broken_by({5, 9, 11}));
+  EXPECT_FALSE(broken_by({1, 3, 1, 3})) << "trailers, or a stream that has ended: nghttp2 knows";
+  EXPECT_FALSE(broken_by({2, 1})) << "an even one is refused for itself";
+  EXPECT_TRUE(broken_by({5, 3}));
+  EXPECT_TRUE(broken_by({5, 1}));
+  EXPECT_TRUE(broken_by({1, 7, 5}));
+  EXPECT_TRUE(broken_by({1, 7, 9, 3}));
+}
+
+TEST(H2Rules, WhatAClientPassesOverIsRememberedUpToALimit) {
+  H2IncomingFrames incoming(0), client(1);
+  std::uint32_t noise = 0;
+  incoming.look_at(frame(1, 4, 5, "") + frame(1, 4, 3, ""), noise);
+  EXPECT_FALSE(incoming.broken()) << "a server answers in any order";
+  client.look_at("x", noise);
+  constexpr auto gaps = static_cast<std::uint32_t>(limits::h2_gaps_max);
+  for (std::uint32_t i = 1; i <= gaps + 1; ++i) client.look_at(frame(1, 5, 4 * i - 1, ""), noise);
+  client.look_at(frame(1, 5, 1, ""), noise);
+  EXPECT_FALSE(client.broken()) << "the oldest is forgotten";
+  client.look_at(frame(1, 5, 5, ""), noise);
+  EXPECT_TRUE(client.broken());
 }
 
 TEST(H2Rules, WhatIsNotHttp2IsAnError) {

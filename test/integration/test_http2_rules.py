@@ -77,7 +77,9 @@ RULES = {
     "5.1 HEADERS after the end": (headers(1, GET) + headers(1, GET), broken(h2.STREAM_CLOSED)),
     "5.1.1 stream 0": (frame(HEADERS, 5, 0, SPLIT), BROKEN),
     "5.1.1 even stream": (headers(2, GET), BROKEN),
-    "5.1.1 later streams close earlier ones": (headers(5, GET) + headers(3, GET), ANSWERED),
+    "5.1.1 a lower number than before": (headers(5, post(), END_HEADERS) + headers(3, GET), BROKEN),
+    "5.1.1 the lowest number, after others": (headers(3, post(), END_HEADERS) + headers(1, GET), BROKEN),
+    "5.1.1 numbers may be passed over": (headers(7, GET) + headers(11, GET), ANSWERED),
     # each frame
     "6.1 DATA on stream 0": (frame(DATA, payload=b"x"), BROKEN),
     "6.1 padding longer than DATA": (OPEN + frame(DATA, 8, 1, b"\xffabc"), BROKEN),
