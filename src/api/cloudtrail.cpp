@@ -103,7 +103,8 @@ json::object lookup_events_answer(const audit::EventPage& page) {
         {"Resources", resources_of(record)},
         {"CloudTrailEvent", json::serialize(record)}};
     if (identity) {
-      event["AccessKeyId"] = text(*identity, "accessKeyId");
+      const std::string key = text(*identity, "accessKeyId");
+      event["AccessKeyId"] = key.empty() ? text(*identity, "credentialId") : key;
       event["Username"] = text(*identity, "userName");
     }
     events.push_back(std::move(event));

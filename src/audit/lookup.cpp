@@ -85,9 +85,11 @@ constexpr Attribute attributes[] = {
      [](const json::object& d, std::string_view v) {
        return text_at(d, "userIdentity", "userName") == v;
      }},
-    {"AccessKeyId", [](std::string_view v) { return quoted_member("keyId", v); },
+    {"AccessKeyId",  // of an API key, too: the end of "keyId" and "credentialId"
+     [](std::string_view v) { return "Id\":" + quoted(v); },
      [](const json::object& d, std::string_view v) {
-       return text_at(d, "userIdentity", "accessKeyId") == v;
+       return text_at(d, "userIdentity", "accessKeyId") == v ||
+              text_at(d, "userIdentity", "credentialId") == v;
      }},
     {"ReadOnly",
      [](std::string_view v) { return std::string(v == "true" ? R"("readOnly":true)" : ""); },

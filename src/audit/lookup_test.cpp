@@ -51,6 +51,7 @@ TEST_F(LogTest, Filters) {
     if (i == 4) r.principal_arn = "arn:aws:iam::111122223333:user/ci";
     if (i == 5) r.event_source = "cloudtrail.amazonaws.com";
     if (i == 3) r.access_key_id = "AKIAOTHER";
+    if (i == 2) r.credential_id = "ACCAOTHER";
     ASSERT_TRUE(log->append_closed(r));
     loop.run_for(10s);
   }
@@ -71,6 +72,8 @@ TEST_F(LogTest, Filters) {
       {"Username", "ci", 1},
       {"EventSource", "cloudtrail.amazonaws.com", 1},
       {"AccessKeyId", "AKIAOTHER", 1},
+      {"AccessKeyId", "ACCAOTHER", 1},
+      {"AccessKeyId", "OTHER", 0},
       {"ResourceType", "AWS::Bedrock::InferenceProfile", 6},
       {"ResourceType", "AWS::S3::Object", 0},
       {"ResourceName", "eu.amazon.nova-2-lite-v1:0", 6},

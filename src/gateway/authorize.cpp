@@ -30,6 +30,18 @@ Result<void> check_global_grant(const Target& target, const identity::PrincipalR
           : "This deployment runs with global_profiles: off; use a geographic profile.");
 }
 
+std::string_view bearer_type(identity::Credential credential) {
+  switch (credential) {
+    case identity::Credential::access_key:
+      return {};
+    case identity::Credential::api_key:
+      return "LONG_TERM";
+    case identity::Credential::short_term_key:
+      break;
+  }
+  return "SHORT_TERM";
+}
+
 }  // namespace
 
 CheckedPtr Pipeline::check(const Target& target, const api::Operation& operation,
@@ -50,7 +62,7 @@ CheckedPtr Pipeline::check(const Target& target, const api::Operation& operation
                               .profile = target.profile,
                               .row = target.row,
                               .application_profile_arn = target.application_profile_arn,
-                              .bearer = caller.credential == identity::Credential::api_key}));
+                              .bearer = bearer_type(caller.credential)}));
   }
   return cached;
 }
@@ -92,9 +104,8 @@ Result<void> Pipeline::authorize_control(Trail& trail, const std::vector<Control
   const identity::PrincipalRecord& principal = trail.principal->record();
   const auto policies = trail.snapshot->policies_of(principal);
   std::vector<policy::Check> checks;
-  if (trail.principal->credential() == identity::Credential::api_key) {
-    checks.push_back(policy::check_bearer(policies, region_.config().region.str()));
-  }
+  if (const auto bearer = bearer_type(trail.principal->credential()); !bearer.empty())
+    checks.push_back(policy::check_bearer(policies, region_.config().region.str(), bearer));
   for (const ControlCheck& one : wanted) {
     policy::Request request{std::string(one.action), one.resource, region_.config().region.str(),
                             std::nullopt};

@@ -70,8 +70,9 @@ audit::Record Pipeline::make_record(const http::Exchange& exchange, const Trail&
   r.account = trail.principal->account();
   r.principal_arn = trail.principal->arn();
   r.principal_user_id = trail.principal->user_id();
-  const bool bearer = trail.principal->credential() == identity::Credential::api_key;
-  (bearer ? r.credential_id : r.access_key_id) = trail.principal->key_id();
+  const bool long_term = trail.principal->credential() == identity::Credential::api_key;
+  (long_term ? r.credential_id : r.access_key_id) = trail.principal->key_id();
+  if (call.claim.short_term) r.credential_id = call.claim.short_term->id;
   r.source_ip = exchange.connection().remote_address;
   r.user_agent = head.headers.get("user-agent").value_or("");
   r.tls_version = exchange.connection().tls_version;

@@ -14,12 +14,18 @@ std::unexpected<Error> unrecognized(std::string mend = {}) {
               "The security token included in the request is invalid.", std::move(mend));
 }
 
+Error invalid_key(std::string mend = {}) {
+  return {.code = ErrorCode::invalid_api_key,
+          .message = "Authentication failed: Please make sure your API Key is valid.",
+          .mend = std::move(mend),
+          .why = {}};
+}
+
 // A revoked key is as unknown as one that never was.
 Result<const ApiKey*> find_api_key(const Sha256& digest, const KeyTable& keys) {
   const ApiKey* key = keys.api_key(digest);
   if (!key || !key->active || !keys.principal(key->principal_arn)) {
-    return fail(ErrorCode::invalid_api_key,
-                "Authentication failed: Please make sure your API Key is valid.");
+    return fail(invalid_key());
   }
   return key;
 }
@@ -85,6 +91,10 @@ Result<ClaimedIdentity> Authenticator::check_head(const http::RequestHead& head,
     TRY_VOID(check_expiry(*key, now));
     return claim;
   }
+  if (claim.short_term) {
+    TRY_VOID(check_short_term(claim, keys, now));
+    return claim;
+  }
   TRY_VOID(check_clock(claim, clock_skew_, now));
   TRY_VOID(check_signed_headers(head, claim));
   if (claim.region != region_) {
@@ -116,6 +126,7 @@ Result<Principal> Authenticator::verify(const ClaimedIdentity& claim, const http
     TRY(const ApiKey* key, find_api_key(*claim.api_key, keys));
     return Principal(*keys.principal(key->principal_arn), Credential::api_key, key->key_id);
   }
+  if (claim.short_term) return verify_short_term(claim, keys);
   if (!claim.payload_hash.empty() && claim.payload_hash != to_hex(body_hash)) {
     return fail(ErrorCode::invalid_signature,
                 "The value of x-amz-content-sha256 is not the SHA-256 of the body.",
@@ -133,6 +144,42 @@ Result<Principal> Authenticator::verify(const ClaimedIdentity& claim, const http
   if (!known) return unrecognized();
   if (!equal) return mismatch();
   return Principal(*principal, Credential::access_key, key->key_id);
+}
+
+Result<void> Authenticator::check_short_term(const ClaimedIdentity& claim, const KeyTable& keys,
+                                             WallTime now) {
+  const ShortTermKey& key = *claim.short_term;
+  if (claim.region != region_) {
+    return fail(invalid_key(
+        fmt::format("It was made for {} and opens that Region only: this gateway is {}.",
+                    claim.region, region_)));
+  }
+  if (key.signed_at > now + std::chrono::duration_cast<std::chrono::microseconds>(clock_skew_))
+    return fail(invalid_key(fmt::format("It is not in force before {}.", claim.amz_date)));
+  const auto expires =
+      key.signed_at + std::chrono::duration_cast<std::chrono::microseconds>(key.lifetime);
+  if (now >= expires) {
+    return fail(ErrorCode::invalid_api_key, "Bearer Token has expired",
+                fmt::format("It was made at {} and expired at {}: make a new one.", claim.amz_date,
+                            aws::iso8601(expires)));
+  }
+  TRY_VOID(verify_short_term(claim, keys));
+  return {};
+}
+
+// All that it takes is in the head, so this is asked there; and once more when the body is here,
+// because the table may be a newer one.
+Result<Principal> Authenticator::verify_short_term(const ClaimedIdentity& claim,
+                                                   const KeyTable& keys) {
+  static const Sha256 no_body = sha256("");
+  const AccessKey* key = keys.key(claim.key_id);
+  const PrincipalRecord* principal = key ? keys.principal(key->principal_arn) : nullptr;
+  const bool known = key && key->active && principal;
+  const Sha256 expected = expected_signature(claim, claim.short_term->request, no_body,
+                                             known ? derived_key(claim, key->secret) : decoy_);
+  const bool equal = constant_time_equal(to_hex(expected), claim.signature);
+  if (!known || !equal) return fail(invalid_key());
+  return Principal(*principal, Credential::short_term_key, key->key_id);
 }
 
 Sha256 Authenticator::expected_signature(const ClaimedIdentity& claim,

@@ -1,10 +1,11 @@
 // SigV4 in two steps, because a body is only believed when it has been read whole: check_head()
 // looks at what the headers say (form, scope, clock, known key), so that strangers cannot make us
 // buffer bodies; verify() then checks the signature over the body's hash. An API key is a bearer's
-// whole proof, and known at the head. Rules:
+// whole proof, and known at the head; a short-term one carries a signature of its own. Rules:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 #include "base/time.hpp"
 #include "http/message.hpp"
 #include "identity/principal.hpp"
+#include "identity/short_term_key.hpp"
 
 namespace tidegate::identity {
 
@@ -26,6 +28,7 @@ struct ClaimedIdentity {
   std::string_view signature;
   std::string_view payload_hash;  // x-amz-content-sha256, if it was sent
   std::optional<Sha256> api_key;  // the digest of what was presented, instead of all of the above
+  std::shared_ptr<const ShortTermKey> short_term{};  // then the above are views of it
 };
 
 // Where a door reads API keys: nowhere, Authorization: Bearer, or x-api-key as well (Anthropic's).
@@ -51,6 +54,8 @@ class Authenticator {
                            const Sha256& body_hash, const KeyTable& keys);
 
  private:
+  Result<void> check_short_term(const ClaimedIdentity& claim, const KeyTable& keys, WallTime now);
+  Result<Principal> verify_short_term(const ClaimedIdentity& claim, const KeyTable& keys);
   Sha256 expected_signature(const ClaimedIdentity& claim, const http::RequestHead& head,
                             const Sha256& body_hash, const HmacKey& key);
   const HmacKey& derived_key(const ClaimedIdentity& claim, std::string_view secret);

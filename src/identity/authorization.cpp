@@ -153,6 +153,21 @@ std::string_view presented_api_key(std::optional<std::string_view> authorization
                                                         : std::string_view{};
 }
 
+Result<ClaimedIdentity> claim_of_short_term_key(std::string_view text) {
+  TRY(const auto key, parse_short_term_key(text));
+  ClaimedIdentity claim;
+  claim.key_id = key->key_id;
+  claim.date = key->date;
+  claim.region = key->region;
+  claim.service = "bedrock";
+  claim.scope = key->scope;
+  claim.amz_date = key->amz_date;
+  claim.signed_headers = "host";
+  claim.signature = key->signature;
+  claim.short_term = key;
+  return claim;
+}
+
 }  // namespace
 
 Result<void> check_target(const http::RequestHead& head) {
@@ -200,6 +215,7 @@ Result<ClaimedIdentity> parse_claim(const http::RequestHead& head, ApiKeyHeaders
   if (!authorization || !authorization->starts_with("AWS4-")) {
     ClaimedIdentity claim;
     const std::string_view api_key = presented_api_key(authorization, x_api_key, accepted);
+    if (is_short_term_key(api_key)) return claim_of_short_term_key(api_key);
     if (!api_key.empty()) {
       claim.api_key = sha256(api_key);
       return claim;

@@ -59,7 +59,11 @@ class KeyTable {
   Named<PrincipalRecord> principals_;
 };
 
-enum class Credential : std::uint8_t { access_key, api_key };
+enum class Credential : std::uint8_t {
+  access_key,
+  api_key,
+  short_term_key,  // an API key that its maker signed with an access key
+};
 
 // A view of the KeyTable that it was found in: the snapshot of its request holds that.
 class Principal {
@@ -68,7 +72,9 @@ class Principal {
   const std::string& account() const { return record_->account; }
   const std::string& user_id() const { return record_->user_id; }
   Credential credential() const { return credential_; }
-  const std::string& key_id() const { return *key_id_; }  // of the access key, or the API key
+  const std::string& key_id() const {
+    return *key_id_;
+  }  // of the access key, or the long-term API key
   const PrincipalRecord& record() const { return *record_; }
 
  private:

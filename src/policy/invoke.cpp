@@ -67,9 +67,10 @@ std::vector<std::vector<const Check*>> by_decision(const std::vector<Check>& den
 
 }  // namespace
 
-Check check_bearer(const std::vector<const PolicyDocument*>& policies, std::string region) {
+Check check_bearer(const std::vector<const PolicyDocument*>& policies, std::string region,
+                   std::string_view type) {
   Request request{"bedrock:CallWithBearerToken", "*", std::move(region), std::nullopt,
-                  "LONG_TERM"};  // AWS's word for keys that are made for a user, as all are here
+                  std::string(type)};
   Decision decision = evaluate(policies, request);
   return {std::move(request), std::move(decision)};
 }
@@ -86,7 +87,7 @@ std::vector<Check> check_invoke(const std::vector<const PolicyDocument*>& polici
     checks.push_back({std::move(request), std::move(decision)});
   };
 
-  if (question.bearer) checks.push_back(check_bearer(policies, source));
+  if (!question.bearer.empty()) checks.push_back(check_bearer(policies, source, question.bearer));
   // Of a call through an application profile, that is the profile; the one it copies was checked
   // when it was made.
   if (!question.application_profile_arn.empty()) {

@@ -88,11 +88,14 @@ struct InvokeQuestion {
   const catalog::Profile* profile;  // nullptr: a bare model id
   const catalog::Row* row;          // the candidate Regions
   std::string application_profile_arn = {};  // named instead of the profile or model
-  bool bearer = false;                       // with an API key
+  std::string_view bearer = {};              // with an API key: its type, else empty
 };
 // Whoever calls with an API key must be allowed that as well, before all else. `region` is the
-// caller's. https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-permissions.html
-Check check_bearer(const std::vector<const PolicyDocument*>& policies, std::string region);
+// caller's; `type` is LONG_TERM or SHORT_TERM, AWS's words for keys that are made for a user, and
+// for those that a caller signs.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-permissions.html
+Check check_bearer(const std::vector<const PolicyDocument*>& policies, std::string region,
+                   std::string_view type);
 
 std::vector<Check> check_invoke(const std::vector<const PolicyDocument*>& policies,
                                 const InvokeQuestion& question);

@@ -8,6 +8,8 @@ import urllib.error
 import urllib.request
 
 import pytest
+from aws_bedrock_token_generator import BedrockTokenGenerator, provide_token
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from support.deployment import BINARY, FRANKFURT, MILAN, NOVA, records_of
 
@@ -107,6 +109,68 @@ def test_a_record_names_the_key_by_its_id(regions, bearer):
     assert record["userIdentity"]["arn"] == DEMO and "accessKeyId" not in record["userIdentity"]
     assert record["additionalEventData"]["callWithBearerToken"] is True
     assert made["key"] not in json.dumps(record)
+
+
+def test_a_record_is_found_by_the_keys_id(regions, bearer):
+    made = create(regions)
+    request_id = ask(bearer(made["key"]))["ResponseMetadata"]["RequestId"]
+    cloudtrail = regions.client("cloudtrail")
+    assert [one["requestID"] for one in records_of(cloudtrail, AccessKeyId=made["id"])] == [request_id]
+    event, = cloudtrail.lookup_events(LookupAttributes=[{"AttributeKey": "AccessKeyId", "AttributeValue": made["id"]}])[
+        "Events"]
+    assert event["AccessKeyId"] == made["id"]
+
+
+# --- short-term keys, made by AWS's own generator ---------------------------------------------------------------------
+
+def short_term(regions, region: str = MILAN, who: str = "demo", **more) -> str:
+    key_id, secret = regions.key(who)
+    provider = type("Provider", (), {"load": lambda self: Credentials(key_id, secret, **more)})()
+    return provide_token(region=region, aws_credentials_provider=provider)
+
+
+def test_boto3_calls_with_a_short_term_key(regions, bearer):
+    key = short_term(regions)
+    client = bearer(key)
+    answer = ask(client)
+    assert answer["stopReason"] in ("max_tokens", "end_turn")
+    kinds = [next(iter(event)) for event in client.converse_stream(modelId=NOVA, messages=QUESTION, inferenceConfig={
+        "maxTokens": 4})["stream"]]
+    assert kinds[0] == "messageStart" and kinds[-1] == "metadata"
+    assert bearer(key, service="bedrock").list_inference_profiles()["inferenceProfileSummaries"]
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    record, = (one for one in records_of(regions.client("cloudtrail"), EventName="Converse")
+               if one["requestID"] == request_id)
+    assert record["userIdentity"]["accessKeyId"] == regions.key()[0] and record["userIdentity"]["arn"] == DEMO
+    assert record["additionalEventData"]["callWithBearerToken"] is True
+    assert key not in json.dumps(record)
+    found = records_of(regions.client("cloudtrail"), AccessKeyId=record["userIdentity"]["credentialId"])
+    assert request_id in {one["requestID"] for one in found}
+
+
+def test_a_short_term_key_opens_the_region_that_it_was_made_for(regions, bearer):
+    elsewhere = short_term(regions, FRANKFURT)
+    assert ask(bearer(elsewhere, FRANKFURT))["stopReason"]
+    status, code, words = refusal(ask, bearer(elsewhere))
+    assert (status, code) == (403, "AccessDeniedException")
+    assert "It was made for eu-central-1" in words
+
+
+def test_a_short_term_key_of_somebody_else_or_of_a_session_is_refused(regions, bearer):
+    key_id, secret = regions.key()
+    made = BedrockTokenGenerator().get_token
+    for credentials in (Credentials("AKIANOBODY", secret), Credentials(key_id, "guess"),
+                        Credentials(key_id, secret, "a session's token")):
+        status, code, words = refusal(ask, bearer(made(credentials, MILAN)))
+        assert (status, code) == (403, "AccessDeniedException")
+        assert words.startswith("Authentication failed: Please make sure your API Key is valid.")
+
+
+def test_a_short_term_key_is_no_credential_of_cloudtrail(regions):
+    headers = {"authorization": f"Bearer {short_term(regions)}", "content-type": "application/x-amz-json-1.1",
+               "x-amz-target": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"}
+    status, answer = send(regions, "/", {"MaxResults": 1}, headers)
+    assert status in (400, 403) and "Missing Authentication Token" in json.dumps(answer)
 
 
 def test_the_text_of_a_key_is_nowhere_in_the_state(regions):

@@ -3,6 +3,7 @@
 #include "aws/sigv4.hpp"
 #include "fuzz.hpp"
 #include "identity/authorization.hpp"
+#include "identity/short_term_key.hpp"
 
 namespace http = tidegate::http;
 namespace identity = tidegate::identity;
@@ -33,6 +34,16 @@ FUZZ_TARGET(data, size) {
     CHECK(once.starts_with("POST\n") &&
           once == tidegate::aws::canonical_request(head, claim->signed_headers, {}));
     (void)tidegate::aws::parse_amz_date(claim->amz_date);
+  }
+  // The same bytes as the URL in a short-term key, and as its text.
+  const std::string_view whole = tidegate::fuzz::text(data, size);
+  for (const std::string& key :
+       {"bedrock-api-key-" + tidegate::to_base64(whole), "bedrock-api-key-" + std::string(whole)}) {
+    const auto taken = identity::parse_short_term_key(key);
+    if (!taken) continue;
+    CHECK((*taken)->request.headers.count("host") == 1 && !(*taken)->key_id.empty());
+    CHECK((*taken)->lifetime > tidegate::Duration{0});
+    CHECK(!(*taken)->request.target.contains("X-Amz-Signature="));
   }
   http::RequestHead ours;
   ours.method = "POST";
