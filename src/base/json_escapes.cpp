@@ -27,8 +27,8 @@ std::size_t next_escape(std::string_view text, std::size_t at) {
   static_assert(std::endian::native == std::endian::little);
   for (Bytes16 bytes; at + sizeof bytes <= text.size(); at += sizeof bytes) {
     std::memcpy(&bytes, text.data() + at, sizeof bytes);
-    const auto found = std::bit_cast<std::array<std::uint64_t, 2>>(
-        (bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    const auto found = std::bit_cast<std::array<std::uint64_t, 2>>((bytes < 0x20) | (bytes == '"') |
+                                                                   (bytes == '\\'));
     if ((found[0] | found[1]) == 0) continue;
     const int bits = found[0] != 0 ? std::countr_zero(found[0]) : 64 + std::countr_zero(found[1]);
     return at + static_cast<std::size_t>(bits) / 8;
@@ -142,18 +142,18 @@ void append_quoted(std::string& out, std::string_view text) {
     const std::string_view piece = text.substr(0, piece_bytes);
     text.remove_prefix(piece.size());
     const std::size_t before = out.size();
-    out.resize_and_overwrite(
-        before + escape_bytes_max * piece.size(), [&](char* begin, std::size_t) {
-          char* to = begin + before;
-          for (std::size_t at = 0;;) {
-            const std::size_t escape = next_escape(piece, at);
-            std::memcpy(to, piece.data() + at, escape - at);
-            to += escape - at;
-            if (escape == piece.size()) return to - begin;
-            to = write_escape(to, static_cast<unsigned char>(piece[escape]));
-            at = escape + 1;
-          }
-        });
+    out.resize_and_overwrite(before + escape_bytes_max * piece.size(),
+                             [&](char* begin, std::size_t) {
+                               char* to = begin + before;
+                               for (std::size_t at = 0;;) {
+                                 const std::size_t escape = next_escape(piece, at);
+                                 std::memcpy(to, piece.data() + at, escape - at);
+                                 to += escape - at;
+                                 if (escape == piece.size()) return to - begin;
+                                 to = write_escape(to, static_cast<unsigned char>(piece[escape]));
+                                 at = escape + 1;
+                               }
+                             });
   }
   out += '"';
 }

@@ -2,8 +2,8 @@
 #include <charconv>
 
 #include "base/limits.hpp"
-#include "http/h1_codec.hpp"
 #include "http/field_text.hpp"
+#include "http/h1_codec.hpp"
 #include "http/h1_grammar.hpp"
 
 namespace tidegate::http::h1 {

@@ -1,4 +1,5 @@
-// One list of fields serves writing (a const object) and reading: a template constrained to its type.
+// One list of fields serves writing (a const object) and reading: a template constrained to its
+// type.
 #pragma once
 
 #include <concepts>

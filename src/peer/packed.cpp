@@ -6,7 +6,8 @@
 namespace tidegate::peer {
 
 void Packer::write(std::uint64_t number, int octets) {
-  for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8) out_ += static_cast<char>(number >> shift);
+  for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8)
+    out_ += static_cast<char>(number >> shift);
 }
 
 void Packer::digest(const std::string& hex) {

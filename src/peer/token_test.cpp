@@ -129,19 +129,27 @@ TEST(OpenToken, RefusesEveryOtherFormOfIt) {
   };
   using namespace std::string_view_literals;
   for (const std::string& changed : {
-           bytes + '\0',
-           bytes + bytes,
-           with("\x01", "\x02"),                                   // the version
-           with("\0\x08" "Converse"sv, "\0\0"sv),                  // no operation
-           with("\0\x08" "Converse"sv, "\0\x09" "Converse"sv),      // longer than it says
-           with("\0\x08" "Converse"sv, "\0\x08" "Converse\0"sv),    // shorter
-           with("Converse", "Convers\xff"),                         // not UTF-8
+           bytes + '\0', bytes + bytes, with("\x01", "\x02"),  // the version
+           with("\0\x08"
+                "Converse"sv,
+                "\0\0"sv),  // no operation
+           with("\0\x08"
+                "Converse"sv,
+                "\0\x09"
+                "Converse"sv),  // longer than it says
+           with("\0\x08"
+                "Converse"sv,
+                "\0\x08"
+                "Converse\0"sv),                                            // shorter
+           with("Converse", "Convers\xff"),                                 // not UTF-8
            with("v1:0\0\0\0\0\0\0\0\x01"sv, "v1:0\0\0\0\x01\0\0\0\x01"sv),  // a version of 33 bits
-           bytes.substr(0, bytes.size() - 8) + "\xff\xff\xff\xff\xff\xff\xff\xff",  // expired in 1969
+           bytes.substr(0, bytes.size() - 8) +
+               "\xff\xff\xff\xff\xff\xff\xff\xff",  // expired in 1969
        }) {
     EXPECT_EQ(rule_for(changed), "malformed") << changed;
   }
-  EXPECT_EQ(rule_of(open_token(seal("tidegate trailer 1", bytes, link_secret), link_secret)), "mac");
+  EXPECT_EQ(rule_of(open_token(seal("tidegate trailer 1", bytes, link_secret), link_secret)),
+            "mac");
 }
 
 }  // namespace
