@@ -16,6 +16,7 @@ readonly BUILD_PACKAGES=(
 readonly TEST_PACKAGES=(nftables systemd)  # the kernel's rules of tidegate egress, loaded and verified
 readonly FUZZ_PACKAGES=(libclang-rt-19-dev)
 readonly BENCH_PACKAGES=(nginx-light wrk nghttp2-client)
+readonly FENCE_PACKAGES=(tshark)
 readonly STYLE_PACKAGES=(clang-format-19 git)
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
@@ -33,7 +34,7 @@ Run it
 Work on it
   build [PRESET]      release (default), debug, asan or tsan; all targets
   test [SUITE...]     unit, clients, conformance, integration (default: all); --all-clients for the slow ones, too;
-                      --preset PRESET for unit tests of another build
+                      --preset PRESET for unit tests of another build; fence: sabotage, judged by packet captures
   drill rotation      certificates, authorities and documents change under load: how many requests fail?
   fuzz [SECONDS]      run every parser's libFuzzer target, SECONDS in all (300); --keep adds to the kept corpus
   fmt                 format the C++ sources
@@ -41,7 +42,7 @@ Work on it
   docs                write docs/reference/ from what the program says of itself
   bench               measure against nginx as a plain proxy, print ratios
   profile             count what runs under the benchmark's requests, in cmake/release.profdata: release builds use it
-  ci                  lint, test with every client, and fuzz, as CI does
+  ci                  lint, test with every client and the fence, and fuzz, as CI does
   clean               remove build/ and .tidegate/
 USAGE
 }
@@ -149,6 +150,7 @@ cmd_build() {
 
 cmd_test() {
   install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+  [[ " $* " != *' fence '* ]] || install_packages "${FENCE_PACKAGES[@]}"
   prepare_python
   "$VENV/bin/python" tools/run_tests.py --jobs "$(build_jobs)" "$@"
 }
@@ -211,6 +213,7 @@ cmd_profile() {
 cmd_ci() {
   cmd_lint
   cmd_test --all-clients "$@"
+  cmd_test fence
   cmd_fuzz
 }
 

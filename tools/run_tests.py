@@ -3,6 +3,7 @@
 Unit tests are GoogleTest programs that ctest starts; every folder test/SUITE with Python files is a suite that pytest
 runs against real processes. `clients` is test/clients/run.py: unmodified clients of other vendors, those that install
 quickly, or with --all-clients every one, and then the page that claims what they saw is compared with what they saw.
+`fence` is test/sabotage/run.py, with a build of its own: it runs only where it is named.
 Each suite has a time limit, so that a hung test fails instead of waiting for ever.
 """
 
@@ -19,6 +20,7 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT_SECONDS = 300
 SUITE_SECONDS = 900
+FENCE_SECONDS = 900
 ALL_CLIENTS_SECONDS = 2400  # with the builds of those in Go, Java and Rust
 
 
@@ -82,13 +84,10 @@ def python_suite(name: str, jobs: int, totals: Totals) -> None:
         totals.failed += 1
 
 
-def clients(everyone: bool, jobs: int, totals: Totals) -> None:
-    build("release", jobs, ["tidegate"])
-    matrix = ROOT / "build" / "release" / "clients.json"
-    matrix.unlink(missing_ok=True)
-    command = [sys.executable, "test/clients/run.py", "--matrix", str(matrix), *([] if everyone else ["--quick"])]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    timer = threading.Timer(ALL_CLIENTS_SECONDS if everyone else SUITE_SECONDS, process.terminate)
+def counting_program(arguments: list[str], seconds: int, totals: Totals) -> None:
+    """A Python program whose last line counts its cases."""
+    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    timer = threading.Timer(seconds, process.terminate)
     timer.start()
     closing = ""
     for line in process.stdout:
@@ -101,6 +100,20 @@ def clients(everyone: bool, jobs: int, totals: Totals) -> None:
     totals.passed += passed
     totals.failed += failed or int(code != 0)
     totals.skipped += skipped
+
+
+def fence(jobs: int, totals: Totals) -> None:
+    build("sabotage", jobs, ["tidegate"])
+    build("release", jobs, ["tidegate"])  # it is looked at: the switch must not be in it
+    counting_program(["test/sabotage/run.py"], FENCE_SECONDS, totals)
+
+
+def clients(everyone: bool, jobs: int, totals: Totals) -> None:
+    build("release", jobs, ["tidegate"])
+    matrix = ROOT / "build" / "release" / "clients.json"
+    matrix.unlink(missing_ok=True)
+    counting_program(["test/clients/run.py", "--matrix", str(matrix), *([] if everyone else ["--quick"])],
+                     ALL_CLIENTS_SECONDS if everyone else SUITE_SECONDS, totals)
     if everyone and matrix.exists():
         page = run([sys.executable, "tools/compatibility.py", str(matrix), "--check"], 60)
         totals.passed += page == 0
@@ -113,11 +126,11 @@ def main() -> int:
     parser.add_argument("--preset", default="release", choices=["release", "debug", "asan", "tsan"])
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--all-clients", action="store_true", help="in clients, also those that take long to build")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"unit, {', '.join(suites)} (default: all)")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"unit, {', '.join(suites)} (default: all of these); fence")
     arguments = parser.parse_args()
     for name in arguments.suites:
-        if name not in ("unit", *suites):
-            parser.error(f"no suite '{name}'; there are unit, {', '.join(suites)}")
+        if name not in ("unit", "fence", *suites):
+            parser.error(f"no suite '{name}'; there are unit, fence, {', '.join(suites)}")
 
     totals = Totals()
     for name in arguments.suites or ["unit", *suites]:
@@ -125,6 +138,8 @@ def main() -> int:
         print(f"\n=== {name}", flush=True)
         if name == "unit":
             unit(arguments.preset, arguments.jobs, totals)
+        elif name == "fence":
+            fence(arguments.jobs, totals)
         elif name == "clients":
             clients(arguments.all_clients, arguments.jobs, totals)
         else:

@@ -9,10 +9,12 @@
 
 #include "admin/admin_api.hpp"
 #include "aws/errors.hpp"
+#include "base/sabotage.hpp"
 #include "cli/backend_links.hpp"
 #include "cli/background_thread.hpp"
 #include "cli/files.hpp"
 #include "cli/proven_catalog.hpp"
+#include "config/region.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
 #include "net/listener.hpp"
@@ -31,6 +33,14 @@ namespace {
 
 std::unexpected<Error> trouble(std::string what, std::string mend) {
   return fail(ErrorCode::configuration, std::move(what), std::move(mend));
+}
+
+Result<std::shared_ptr<const catalog::Catalog>> find_catalog() {
+  const std::string_view planted = sabotage::planted_catalog();
+  if (planted.empty()) return catalog::Catalog::built_in();
+  TRY(const std::string document,
+      config::read_file(std::string(planted), limits::configuration_bytes_max));
+  return catalog::Catalog::parse(document);
 }
 
 // The certificates in force, swapped whole by a reload; asked once a connection.
@@ -192,8 +202,8 @@ Result<void> RealServer::open_stores() {
   TRY(profiles_, store::SqliteProfiles::open(config_.state_dir + "/documents.sqlite"));
   TRY(restrictions_, store::SqliteRestrictions::open(config_.state_dir + "/documents.sqlite"));
   background_ = std::make_unique<BackgroundThread>();
-  TRY(auto catalog,
-      take_into_force(catalog::Catalog::built_in(), config_.region.str(), *log_, clock_, rng_));
+  TRY(auto found, find_catalog());
+  TRY(auto catalog, take_into_force(std::move(found), config_.region.str(), *log_, clock_, rng_));
   TRY(region_,
       gateway::Region::create(
           config_, std::move(catalog),
@@ -202,6 +212,7 @@ Result<void> RealServer::open_stores() {
 }
 
 Result<void> RealServer::listen() {
+  sabotage::begin();
   const std::size_t count = config_.workers > 0 ? static_cast<std::size_t>(config_.workers)
                                                 : std::max(1u, std::thread::hardware_concurrency());
   TRY(auto api, net::listen_tcp(config_.api.host, config_.api.port, count));
@@ -239,6 +250,7 @@ void RealServer::start_unit(std::size_t index, Descriptor api, Descriptor peer, 
     if (peer) {
       auto options = unit.options(net::Security::tls, [this] { return certificates_.peers(); });
       options.connection.h2_profile = http::H2Profile::peer_link;
+      options.impostor = [this](std::string_view address) { region_->refused_at_links(address); };
       unit.peer_listener = std::make_unique<net::Listener>(
           unit.loop, std::move(peer), unit.worker.peer_handler(), std::move(options));
     }

@@ -90,6 +90,23 @@ class CrossChecks {
       }
       if (config_.backends[i].kind == model::BackendKind::bedrock) bedrock(i);
       network(i);
+      not_at_a_peer(i);
+    }
+  }
+
+  // By the operator's own word another Region is at that address. (Regions on one host, as in the
+  // demo, cannot be told apart by it.)
+  void not_at_a_peer(std::size_t index) {
+    const auto& backend = config_.backends[index];
+    if (backend.host.starts_with("127.") || backend.host == "::1") return;
+    for (const auto& peer : config_.peers) {
+      const bool same_host = peer.host == config_.peer.host || peer.host == config_.api.host;
+      if (backend.host != peer.host || same_host) continue;
+      reader_.problem(
+          mark_of_item(root_, "backends", index, "url"),
+          fmt::format("\"url\" names {}, where {} is", backend.host, peer.region.str()),
+          fmt::format("this gateway is {}, and its models must run there", config_.region.str()),
+          "name a model server of this Region; others are reached over their gateways");
     }
   }
 

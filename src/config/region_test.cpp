@@ -198,6 +198,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "peers: [{region: eu-centrl-1, address: 127.0.0.1:1, trust_bundle: x}]\n"
                 "tls: {peer: {certificate: c, key: k}}\n",
                 "t.yaml:6:18: \"region\" is \"eu-centrl-1\"", "\"eu-central-1\""},
+        Mistake{"BackendAtAPeer",
+                "backends: [{name: a, url: 'http://10.0.0.2:8000'}]\n"
+                "peers: [{region: eu-west-1, address: '10.0.0.2:7201', trust_bundle: x}]\n"
+                "tls: {peer: {certificate: c, key: k}}\n",
+                "t.yaml:6:27: \"url\" names 10.0.0.2, where eu-west-1 is", "of this Region"},
         Mistake{"PeerIsSelf",
                 "peers: [{region: eu-south-1, address: 127.0.0.1:1, trust_bundle: x}]\n"
                 "tls: {peer: {certificate: c, key: k}}\n",

@@ -1,6 +1,7 @@
 #include "gateway/peer_door.hpp"
 
 #include "aws/errors.hpp"
+#include "base/sabotage.hpp"
 #include "gateway/counted.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
@@ -48,14 +49,7 @@ Task<void> PeerDoor::serve(http::Exchange& exchange) {
   const auto identity =
       peer::RegionIdentity::parse(exchange.connection().peer_uri, region_.config().operator_domain);
   if (!identity || !region_.is_peer(identity->region)) {
-    region_.geofence_violation(Region::Side::destination, "unknown_peer", {}, worker_.rng());
-    co_await refuse(exchange,
-                    {.code = ErrorCode::fence_refused,
-                     .message = "unknown peer",
-                     .mend = {},
-                     .why = "unknown_peer"},
-                    "");
-    co_return;
+    co_return co_await refuse_peer(exchange, "unknown_peer", {});
   }
   const http::RequestHead& head = exchange.head();
   if (head.method == "GET" && head.target == peer::reports_path) {
@@ -91,6 +85,8 @@ peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64
 }
 
 Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity& peer) {
+  if (!region_.may_call_here(peer.region))
+    co_return co_await refuse_peer(exchange, "no_shared_row", {{"peer", peer.region.str()}});
   http::ResponseHead head;
   head.headers.add("content-type", "application/x-ndjson");
   if (!co_await exchange.begin(std::move(head))) co_return;
@@ -132,6 +128,14 @@ Task<Result<peer::RoutingToken>> PeerDoor::admit(http::Exchange& exchange,
                                          .body_hash = body_hash,
                                          .operation = operation,
                                          .now = region_.clock().wall()}));
+  // The row once more, of the Region that TLS has proved and not of the one that the token names:
+  // what runs here has a row in this Region's catalogue, whoever admitted it.
+  if (!sabotage::off(sabotage::Layer::row) && !region_.row_to_here(token.profile, peer.region)) {
+    co_return fail({.code = ErrorCode::fence_refused,
+                    .message = "no row of this Region's catalogue brings the request here",
+                    .mend = {},
+                    .why = "no_row_to_here"});
+  }
   co_return token;
 }
 
@@ -213,6 +217,15 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RoutingToken& 
                trailer.sign(exchange.connection().exporter_secret));
   if (!exchange.begun() && !co_await exchange.begin(std::move(attempt.answer_head))) co_return;
   co_await exchange.finish(std::move(attempt.answer_tail), std::move(trailers));
+}
+
+Task<void> PeerDoor::refuse_peer(http::Exchange& exchange, std::string rule, json::object facts) {
+  region_.geofence_violation(Region::Side::destination, rule, std::move(facts), worker_.rng());
+  Error error{.code = ErrorCode::fence_refused,
+              .message = "this Region is no peer of that one",
+              .mend = {},
+              .why = std::move(rule)};
+  co_await refuse(exchange, std::move(error), "");
 }
 
 Task<void> PeerDoor::refuse(http::Exchange& exchange, Error error, std::string request_id) {

@@ -29,6 +29,8 @@ class PeerDoor final : public http::Handler {
   // catalogue.
   Task<Result<peer::RoutingToken>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
                                          BodyLease& lease, std::string& body);
+  // The peer itself may not talk to this Region, whatever it asks.
+  Task<void> refuse_peer(http::Exchange& exchange, std::string rule, json::object facts);
   Task<void> refuse(http::Exchange& exchange, Error error, std::string request_id);
   Task<void> answer(http::Exchange& exchange, const peer::RoutingToken& token,
                     model::Attempt attempt, std::string answer_sha256);

@@ -5,6 +5,13 @@
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
+namespace {
+
+bool in_force(const catalog::Profile& profile, const RegionConfig& config) {
+  return profile.scope != catalog::Scope::global || config.global_profiles == GlobalProfiles::on;
+}
+
+}  // namespace
 
 Region::Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> catalog,
                RegionPorts ports, std::uint64_t epoch)
@@ -61,15 +68,26 @@ std::vector<peer::PeerConfig> destinations_to_dial(const RegionConfig& config,
   std::vector<peer::PeerConfig> out;
   for (const auto& peer : config.peers) {
     for (const catalog::Profile* profile : catalog.profiles_from(config.region)) {
-      if (profile->scope == catalog::Scope::global && config.global_profiles == GlobalProfiles::off)
-        continue;
-      if (profile->row(config.region)->find(peer.region)) {
+      if (in_force(*profile, config) && profile->row(config.region)->find(peer.region)) {
         out.push_back(peer);
         break;
       }
     }
   }
   return out;
+}
+
+const catalog::Row* Region::row_to_here(std::string_view profile,
+                                        const catalog::RegionId& source) const {
+  const catalog::Profile* known = catalog_->profile(profile);
+  const catalog::Row* row = known && in_force(*known, config_) ? known->row(source) : nullptr;
+  return row && row->find(config_.region) ? row : nullptr;
+}
+
+bool Region::may_call_here(const catalog::RegionId& source) const {
+  return std::ranges::any_of(catalog_->profiles(), [&](const auto& entry) {
+    return row_to_here(entry.first, source) != nullptr;
+  });
 }
 
 bool Region::is_peer(const catalog::RegionId& region) const {
@@ -126,6 +144,11 @@ void Region::geofence_violation(Side side, std::string_view rule, json::object f
                                                 : "source";
   facts["rule"] = rule;
   write_event(log::Level::warn, "GeofenceViolation", std::move(facts), rng);
+}
+
+void Region::refused_at_links(std::string_view remote_address) {
+  telemetry_.fence_refusal("destination", "peer_identity");
+  strangers_.count(remote_address, "peer_identity");
 }
 
 void Region::write_event(log::Level level, std::string name, json::object details, Rng& rng) {

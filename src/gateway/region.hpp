@@ -74,6 +74,11 @@ class Region {
     return gateway::destinations_to_dial(config_, *catalog_);
   }
   bool is_peer(const catalog::RegionId& region) const;
+  // The row by which `source` may have `profile` run here, in this Region's own catalogue and in
+  // force; null: there is none.
+  const catalog::Row* row_to_here(std::string_view profile, const catalog::RegionId& source) const;
+  // Whether there is one of any profile. Two Regions that share no row in force never talk.
+  bool may_call_here(const catalog::RegionId& source) const;
   PeerCounters* counters(const catalog::RegionId& peer);
 
   // Wakes requests that wait for capacity, on every worker. From any thread.
@@ -102,6 +107,9 @@ class Region {
   // The fence was touched: an alarm, a metric and a service event, at each side that notices.
   enum class Side : std::uint8_t { source, source_signer, destination };
   void geofence_violation(Side side, std::string_view rule, json::object facts, Rng& rng);
+  // Somebody dialled the port of links and could not prove to be a peer. Counted like every
+  // stranger, so that nobody can fill the disk with such attempts.
+  void refused_at_links(std::string_view remote_address);
 
  private:
   void write_event(log::Level level, std::string name, json::object details, Rng& rng);

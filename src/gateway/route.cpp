@@ -2,6 +2,7 @@
 // place waits in order, for a bounded time.
 #include <fmt/format.h>
 
+#include "base/sabotage.hpp"
 #include "gateway/counted.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
@@ -44,11 +45,23 @@ std::unexpected<Error> refusal(const routing::Decision& decision, std::string_vi
   return fail(std::move(error));
 }
 
+// What may be chosen from: the row. Where that layer is sabotaged, the longest row that the source
+// has, whatever the profile.
+const catalog::Row& choices(const Target& target, const Snapshot& snapshot) {
+  if (!sabotage::off(sabotage::Layer::row)) return *target.row;
+  const catalog::Row* longest = target.row;
+  for (const catalog::Profile* profile : snapshot.catalog->profiles_from(target.row->source())) {
+    const catalog::Row* row = profile->row(target.row->source());
+    if (row->destinations().size() > longest->destinations().size()) longest = row;
+  }
+  return *longest;
+}
+
 }  // namespace
 
 Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail& trail,
                                                 MonoTime deadline) {
-  const catalog::Row& row = *trail.target->row;
+  const catalog::Row& row = choices(*trail.target, *trail.snapshot);
   bool failed_before = false;
   const auto decide = [&] {
     routing::Need need{

@@ -36,6 +36,10 @@ void Worker::start() {
     if (const auto found = link_events_.find(region); found != link_events_.end())
       found->second->set();
   });
+  ports_.links.on_impostor([this](const catalog::RegionId& region, std::string_view why) {
+    region_.geofence_violation(Region::Side::source, "peer_identity",
+                               {{"peer", region.str()}, {"why", why}}, ports_.rng);
+  });
   for (const auto& peer : region_.destinations_to_dial()) spawn(follow_reports(peer));
   if (index_ == 0) {
     spawn(probe_backends());

@@ -229,7 +229,10 @@ Task<void> Listener::State::serve_socket(std::unique_ptr<SocketStream> socket_st
   } else if (stream) {
     co_await serve_stream(*std::move(stream), {});
   } else {
-    log::info("tls_refused", {{"address", address}, {"why", stream.error().message}});
+    const bool impostor = stream.error().code == ErrorCode::fence_refused;
+    log::write(impostor ? log::Level::warn : log::Level::info, "tls_refused",
+               {{"address", address}, {"why", stream.error().message}});
+    if (impostor && options.impostor) options.impostor(address);
   }
 }
 

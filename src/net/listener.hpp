@@ -34,6 +34,8 @@ struct ListenerOptions {
   Security security = Security::plain;
   // Asked once a connection, so that a reload reaches the next one. Null: TLS is refused.
   std::function<std::shared_ptr<const TlsContext>()> tls;
+  // Told of a peer whose identity did not hold, with its address.
+  std::function<void(std::string_view remote_address)> impostor;
   ConnectionOptions connection;  // its `drain` is the listener's own
   std::size_t connections_max = limits::connections_max;
 };

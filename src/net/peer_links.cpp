@@ -53,7 +53,7 @@ Duration jittered(Duration wait, Rng& rng) {
 }
 
 Error not_that_region(const peer::PeerConfig& config, std::string_view uri) {
-  return {.code = ErrorCode::peer_unavailable,
+  return {.code = ErrorCode::fence_refused,
           .origin = Origin::peer,
           .retry = Retry::other_region,
           .message = "The other end of the link is not Region " + config.region.str() + ".",
@@ -110,6 +110,10 @@ void PeerLinks::on_change(std::function<void(const catalog::RegionId&, bool up)>
   listeners_.push_back(std::move(listener));
 }
 
+void PeerLinks::on_impostor(ImpostorListener listener) {
+  impostor_listener_ = std::move(listener);
+}
+
 void PeerLinks::notify(const catalog::RegionId& region, Turn turn) {
   for (const auto& listener : listeners_) listener(region, turn == Turn::up);
 }
@@ -129,6 +133,9 @@ Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
       log::warn("peer_link_failed", {{"peer", region.str()},
                                      {"message", opened.error().message},
                                      {"why", opened.error().why}});
+      if (link->links && link->links->impostor_listener_ &&
+          opened.error().code == ErrorCode::fence_refused)
+        link->links->impostor_listener_(region, opened.error().message);
     }
     co_await sleep_for(link->loop, jittered(wait, link->rng), &link->stop);
     wait = std::min<Duration>(2 * wait, limits::link_reconnect_max);

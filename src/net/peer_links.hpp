@@ -38,6 +38,7 @@ class PeerLinks final : public peer::Links {
   std::shared_ptr<http::Channel> channel(const catalog::RegionId& region) override;
   Duration rtt(const catalog::RegionId& region) const override;
   void on_change(std::function<void(const catalog::RegionId&, bool up)> listener) override;
+  void on_impostor(ImpostorListener listener) override;
 
  private:
   struct Link;
@@ -51,6 +52,7 @@ class PeerLinks final : public peer::Links {
 
   std::map<catalog::RegionId, std::shared_ptr<Link>> links_;
   std::vector<std::function<void(const catalog::RegionId&, bool up)>> listeners_;
+  ImpostorListener impostor_listener_;
 };
 
 // Dials over mTLS. `context` is asked at each dial, so that renewed certificates are used; it

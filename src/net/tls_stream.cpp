@@ -103,12 +103,14 @@ Task<Result<std::unique_ptr<Stream>>> TlsStream::establish(EpollLoop& loop,
 }
 
 Error TlsStream::refused(std::string_view what) const {
-  return Error{.code = ErrorCode::peer_unavailable,
-               .origin = Origin::peer,
-               .retry = Retry::same_region,
-               .message = fmt::format("{}: {}", info_.remote_address, what),
-               .mend = {},
-               .why = {}};
+  // An identity that does not hold is told apart from a handshake that broke.
+  return Error{
+      .code = check_.refused.empty() ? ErrorCode::peer_unavailable : ErrorCode::fence_refused,
+      .origin = Origin::peer,
+      .retry = Retry::same_region,
+      .message = fmt::format("{}: {}", info_.remote_address, what),
+      .mend = {},
+      .why = {}};
 }
 
 Task<Result<void>> TlsStream::handshake() {
@@ -149,7 +151,8 @@ Result<void> TlsStream::learn() {
   if (info_.peer_uri.empty() ||
       SSL_export_keying_material(ssl_, secret.data(), secret.size(), exporter_label.data(),
                                  exporter_label.size(), nullptr, 0, 0) != 1) {
-    return fail(refused("the TLS session has no identity or no exported key"));
+    check_.refused = "the TLS session has no identity or no exported key";
+    return fail(refused(check_.refused));
   }
   info_.exporter_secret.assign(reinterpret_cast<const char*>(secret.data()), secret.size());
   return {};

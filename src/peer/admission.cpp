@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/limits.hpp"
+#include "base/sabotage.hpp"
 
 namespace tidegate::peer {
 namespace {
@@ -40,6 +41,7 @@ Admission::Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::R
       global_profiles_granted_(global_profiles_granted) {}
 
 Result<void> Admission::admit(const AdmissionQuestion& question) const {
+  if (sabotage::off(sabotage::Layer::admission)) return {};
   TRY_VOID(check_request(question));
   TRY_VOID(check_fence(question.token));
   // Last, so that only what would have run uses a token up.
@@ -116,6 +118,16 @@ Result<void> Admission::check_fence(const RoutingToken& token) const {
   if (!allows(row, self_.str())) {
     return refuse("not_in_row", fmt::format("{} is not a destination of {} for {}", self_.str(),
                                             token.profile, token.source));
+  }
+  // The row may itself be wrong; its geography says so in another place.
+  const auto geography = catalog_->geographies().find(profile->second.geography);
+  const bool inside =
+      geography != catalog_->geographies().end() &&
+      (geography->second.everywhere() ||
+       std::ranges::find(geography->second.regions, self_) != geography->second.regions.end());
+  if (!inside && self_.str() != token.source) {
+    return refuse("outside_geography", fmt::format("{} is not in the geography {}", self_.str(),
+                                                   profile->second.geography));
   }
   for (const std::string& region : token.subset) {
     if (!allows(row, region)) {

@@ -25,9 +25,9 @@ class Admission {
   Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::RegionId self,
             std::shared_ptr<ReplayTable> replay, bool global_profiles_granted);
   // Errors: fence_refused, its `why` naming the rule: source_mismatch, wrong_destination,
-  // unknown_profile, global_not_granted, no_row, row_hash, not_in_row, not_in_subset,
-  // subset_widens, model, body_hash, expired, replayed, operation. peer_capacity where the replay
-  // table is full.
+  // unknown_profile, global_not_granted, no_row, row_hash, not_in_row, outside_geography,
+  // not_in_subset, subset_widens, model, body_hash, expired, replayed, operation. peer_capacity
+  // where the replay table is full.
   Result<void> admit(const AdmissionQuestion& question) const;
   const std::shared_ptr<const catalog::Catalog>& catalog() const { return catalog_; }
 

@@ -28,6 +28,10 @@ class Links {
   virtual Duration rtt(const catalog::RegionId& region) const = 0;
   // Called on the loop's thread when a channel came up or broke.
   virtual void on_change(std::function<void(const catalog::RegionId&, bool up)> listener) = 0;
+  // Called on the loop's thread when what answers at a Region's address cannot prove that it is
+  // that Region: once, until a link is up again.
+  using ImpostorListener = std::function<void(const catalog::RegionId&, std::string_view why)>;
+  virtual void on_impostor(ImpostorListener) {}
 };
 
 }  // namespace tidegate::peer

@@ -219,8 +219,9 @@ class Passage {
     const Trailer& trailer = result_.trailer;
     if (trailer.request_id != request_.request_id)
       return interrupted("the trailer is another request's");
-    if (trailer.region != request_.region) return interrupted("the trailer is another Region's");
-    if (trailer.row_hash != request_.row_hash) return interrupted("the trailer names another row");
+    if (trailer.region != request_.region)
+      return mismatch("trailer_region", "signs for another Region");
+    if (trailer.row_hash != request_.row_hash) return mismatch("trailer_row", "ran another row");
     if (trailer.outcome != "success") {
       return fail(peer_error(trailer.outcome, trailer.error_message, "", ""));
     }
@@ -245,6 +246,16 @@ class Passage {
     if (!code)
       co_return interrupted(fmt::format("status {} without {}", head.status, error_header));
     co_return fail(read_refusal(*code, head.headers.get(why_header).value_or(""), body));
+  }
+
+  // What touches the fence is told apart from what merely broke: it is a violation, and is said so.
+  std::unexpected<Error> mismatch(std::string_view rule, std::string_view what) const {
+    return fail(Error{.code = ErrorCode::fence_refused,
+                      .origin = Origin::peer,
+                      .retry = Retry::other_region,
+                      .message = fmt::format("{} {}.", request_.region, what),
+                      .mend = {},
+                      .why = std::string(rule)});
   }
 
   std::unexpected<Error> interrupted(std::string why) const {

@@ -223,8 +223,6 @@ TEST(Pass, HoldsAUnaryAnswerUntilItsTrailerIsVerified) {
 TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {
   const std::function<void(Trailer&)> changes[] = {
       [](Trailer& t) { t.request_id = "another"; },
-      [](Trailer& t) { t.region = "eu-west-2"; },
-      [](Trailer& t) { t.row_hash = std::string(64, 'b'); },
       [](Trailer& t) { t.answer_sha256 = to_hex(sha256("other bytes")); },
   };
   std::vector<Script> scripts;
@@ -251,6 +249,23 @@ TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {
 }
 
 // A token must not wait for the next one: of each format only what may be the end is kept back.
+TEST(Pass, ATrailerOfAnotherRegionOrRowIsAViolation) {
+  const std::pair<std::string_view, std::function<void(Trailer&)>> changes[] = {
+      {"trailer_region", [](Trailer& t) { t.region = "eu-west-2"; }},
+      {"trailer_row", [](Trailer& t) { t.row_hash = std::string(64, 'b'); }},
+  };
+  for (const auto& [rule, change] : changes) {
+    Journey run;
+    const PassageResult& result = run.start(unary("{\"output\":1}", change));
+    ASSERT_TRUE(result.error);
+    EXPECT_EQ(result.error->code, ErrorCode::fence_refused);
+    EXPECT_EQ(result.error->retry, Retry::other_region);
+    EXPECT_EQ(result.error->why, rule);
+    EXPECT_TRUE(result.answer_tail.empty());
+    EXPECT_FALSE(run.client.begun());
+  }
+}
+
 TEST(Pass, EveryFormatsTokensLeaveAtOnce) {
   const auto chunk = [](std::string_view json) {
     return event("chunk", R"({"bytes":")" + to_base64(json) + R"("})");

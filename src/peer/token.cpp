@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.hpp"
+#include "base/sabotage.hpp"
 #include "peer/packed.hpp"
 #include "peer/seal.hpp"
 
@@ -49,6 +50,17 @@ void pack(Codec& codec, Token& t) {
 
 Result<std::string> TokenSigner::sign(const RoutingToken& token,
                                       std::string_view link_secret) const {
+  if (!sabotage::off(sabotage::Layer::signer)) TRY_VOID(check_fence(token));
+  if (link_secret.size() < 32 || !is_well_formed(token)) {
+    return refuse("malformed", "the routing token is not complete");
+  }
+  std::string wire = seal(label, packed(token), link_secret);
+  if (wire.size() > limits::token_bytes_max)
+    return refuse("malformed", "the routing token is too long");
+  return wire;
+}
+
+Result<void> TokenSigner::check_fence(const RoutingToken& token) const {
   const catalog::Profile* profile = catalog_->profile(token.profile);
   if (!profile) {
     return refuse("unknown_profile",
@@ -64,6 +76,15 @@ Result<std::string> TokenSigner::sign(const RoutingToken& token,
     return refuse("not_in_row", fmt::format("{} is not a destination of {} from {}",
                                             token.destination, token.profile, token.source));
   }
+  // A wrong row is in the same document, but seldom in the same place.
+  const catalog::Geography* geography = catalog_->geography(profile->geography);
+  if (!geography ||
+      (!geography->everywhere() &&
+       !std::ranges::binary_search(geography->regions, catalog::RegionId(token.destination)))) {
+    return refuse("outside_geography",
+                  fmt::format("the row of {} leads out of its geography, to {}", token.profile,
+                              token.destination));
+  }
   for (const std::string& region : token.subset) {
     if (!row->find(catalog::RegionId(region))) {
       return refuse("subset_widens",
@@ -78,13 +99,7 @@ Result<std::string> TokenSigner::sign(const RoutingToken& token,
   if (token.model_id != profile->model_id) {
     return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
   }
-  if (link_secret.size() < 32 || !is_well_formed(token)) {
-    return refuse("malformed", "the routing token is not complete");
-  }
-  std::string wire = seal(label, packed(token), link_secret);
-  if (wire.size() > limits::token_bytes_max)
-    return refuse("malformed", "the routing token is too long");
-  return wire;
+  return {};
 }
 
 Result<RoutingToken> open_token(std::string_view wire, std::string_view link_secret) {

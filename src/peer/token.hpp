@@ -44,6 +44,8 @@ class TokenSigner {
   Result<std::string> sign(const RoutingToken& token, std::string_view link_secret) const;
 
  private:
+  Result<void> check_fence(const RoutingToken& token) const;
+
   std::shared_ptr<const catalog::Catalog> catalog_;
 };
 

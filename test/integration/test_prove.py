@@ -61,7 +61,7 @@ def test_a_mis_row_gives_the_counterexample(mis_row):
     outside = found["outside_fence"]
     assert (outside["profile"], outside["source"], outside["destination"]) == (NOVA, FRANKFURT, ZURICH)
     assert {layer["layer"]: layer["allows"] for layer in outside["layers"]} == {
-        "router": True, "signer": True, "admission": True, "oracle": False}
+        "router": True, "signer": False, "admission": False, "oracle": False}
     shown = prove(str(mis_row)).stdout
     assert "from eu-central-1 (Frankfurt) may run in eu-central-2 (Zurich)" in shown
 

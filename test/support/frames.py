@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import ssl
 import struct
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -18,7 +19,7 @@ END_STREAM, ACK, END_HEADERS, PADDED, WITH_PRIORITY = 1, 1, 4, 8, 32
  REFUSED_STREAM, CANCEL, COMPRESSION_ERROR, CONNECT_ERROR, ENHANCE_YOUR_CALM) = range(12)
 HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = range(1, 6)
 
-Pairs = Iterable[tuple[str, str]]
+Pairs = Iterable[tuple[str, str | bytes]]
 
 
 class Frame(NamedTuple):
@@ -39,8 +40,9 @@ def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> b
 
 def block(pairs: Pairs) -> bytes:
     """A header block without the dynamic table, so that blocks can be cut and repeated at will."""
-    def text(value: str) -> bytes:
-        return hpack.hpack.encode_integer(len(value.encode()), 7) + value.encode()
+    def text(value: str | bytes) -> bytes:
+        octets = value if isinstance(value, bytes) else value.encode()
+        return hpack.hpack.encode_integer(len(octets), 7) + octets
     return b"".join(b"\0" + text(name) + text(value) for name, value in pairs)
 
 
@@ -60,15 +62,42 @@ def window_update(stream: int, size: int) -> bytes:
     return frame(WINDOW_UPDATE, stream=stream, payload=struct.pack(">I", size))
 
 
-class Http2:
-    """One connection, its preface sent. `events` are the frames so far; `ended` says how the other side left."""
+class Reader:
+    """Frames as they come on a connection. `events` are those so far; `ended` says whether the other side has left."""
 
-    def __init__(self, region: Region, first: bytes = frame(SETTINGS), seconds: float = 10, **options) -> None:
-        self.socket = connect(region, seconds, **options)
-        self.decoder = hpack.Decoder()
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
         self.buffer = b""
         self.events: list[Frame] = []
         self.ended = False
+
+    def __iter__(self):
+        """Until the connection ends."""
+        while True:
+            size = 9 + int.from_bytes(self.buffer[:3], "big")
+            if len(self.buffer) >= 9 and len(self.buffer) >= size:
+                raw, self.buffer = self.buffer[:size], self.buffer[size:]
+                event = Frame(raw[3], raw[4], int.from_bytes(raw[5:9], "big"), raw[9:])
+                self.events.append(event)
+                yield event
+                continue
+            try:
+                piece = self.socket.recv(65536)
+            except (ConnectionResetError, ssl.SSLError):
+                piece = b""
+            if not piece:
+                self.ended = True
+                return
+            self.buffer += piece
+
+
+class Http2(Reader):
+    """A client's connection, its preface sent: to a Region's public port, or over a connection that is there already."""
+
+    def __init__(self, region: Region | None, first: bytes = frame(SETTINGS), seconds: float = 10,
+                 connection: socket.socket | None = None, **options) -> None:
+        super().__init__(connection or connect(region, seconds, **options))
+        self.decoder = hpack.Decoder()
         self.send(PREFACE + first)
 
     def __enter__(self) -> "Http2":
@@ -81,28 +110,9 @@ class Http2:
         """False: the other side has closed; what it said before can still be read."""
         try:
             self.socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             return False
         return True
-
-    def __iter__(self):
-        """Frames as they come, until the connection ends."""
-        while True:
-            size = 9 + int.from_bytes(self.buffer[:3], "big")
-            if len(self.buffer) >= 9 and len(self.buffer) >= size:
-                raw, self.buffer = self.buffer[:size], self.buffer[size:]
-                event = Frame(raw[3], raw[4], int.from_bytes(raw[5:9], "big"), raw[9:])
-                self.events.append(event)
-                yield event
-                continue
-            try:
-                piece = self.socket.recv(65536)
-            except ConnectionResetError:
-                piece = b""
-            if not piece:
-                self.ended = True
-                return
-            self.buffer += piece
 
     def until(self, *kinds: int, stream: int | None = None) -> Frame | None:
         """The next frame of one of these kinds, or nothing when the connection ends before."""

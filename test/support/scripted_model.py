@@ -5,7 +5,7 @@ sets the mode of the whole server until the next one and begins a new peak of re
 what it has seen.
 
 Script members: answer (text), tokens (pieces of a stream), delay_ms (before the first byte), token_ms (between pieces),
-status (an HTTP error), break_after (pieces after which the connection is cut), finish_reason.
+status (an HTTP error, or with location a redirect), break_after (pieces after which the connection is cut), finish_reason.
 Modes: ok; refuse (503); cut (closes before a byte); hang (never answers); garbage (200 that is not JSON); sick
 (/health answers 503).
 """
@@ -80,6 +80,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
+    def redirect(self, status: int, location: str) -> None:
+        self.send_response(status)
+        self.send_header("Location", location)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
@@ -153,9 +159,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.pause(HANG_SECONDS)
         if mode == "garbage":
             return self.answer(200, b"<html>not what you asked for</html>")
-        self.pause(script.get("delay_ms", 0) / 1000)
+        self.pause(script.get("delay_ms", self.server.delay_ms) / 1000)
         if "status" in script:
             self.end("answered")
+            if "location" in script:
+                return self.redirect(script["status"], script["location"])
             return self.answer(script["status"], {"error": {"message": "scripted error", "code": script["status"]}})
         return self.stream(request, script) if request.get("stream") else self.unary(request, script)
 
@@ -221,6 +229,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--slots", type=int, default=2)
     parser.add_argument("--model-alias", default="smollm2")
+    parser.add_argument("--delay-ms", type=int, default=0, help="before the first byte, where a script says nothing")
     arguments = parser.parse_args()
     parent = os.getppid()
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
@@ -228,7 +237,7 @@ def main() -> None:
         sys.exit(1)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     server = Server((arguments.host, arguments.port), Handler)
-    server.slots, server.alias = arguments.slots, arguments.model_alias
+    server.slots, server.alias, server.delay_ms = arguments.slots, arguments.model_alias, arguments.delay_ms
     print("ready: scripted", flush=True)
     server.serve_forever()
 

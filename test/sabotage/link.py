@@ -1,0 +1,292 @@
+"""The link protocol byte for byte, for attackers that hold real certificates: mutual TLS, the exported secret, sealed
+documents (src/peer/seal.hpp), routing tokens (token.hpp), trailers and reports (wire.hpp), and both roles of HTTP/2.
+Everything here can be told to lie; nothing here decides what is right.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import socket
+import ssl
+import struct
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+import hpack
+
+from support import frames
+from world import MODEL_ID
+
+EXPORTER_LABEL = b"EXPORTER-tidegate-routing-token"
+TOKEN_LABEL, TRAILER_LABEL = b"tidegate routing token 1", b"tidegate trailer 1"
+EXECUTE, REPORTS = "/tidegate/peer/v1/execute", "/tidegate/peer/v1/reports"
+LIFETIME_MS = 60_000
+
+
+# --- sealed documents -----------------------------------------------------------------------------------------------
+
+def obs_text(data: bytes) -> bytes:
+    """Seven bits to an octet above 0x7f."""
+    out = bytearray()
+    for start in range(0, len(data), 7):
+        block = data[start:start + 7]
+        bits = int.from_bytes(block, "big") << (56 - 8 * len(block))
+        octets = 8 if len(block) == 7 else len(block) + 1
+        out += bytes(0x80 | bits >> 49 - 7 * i & 0x7F for i in range(octets))
+    return bytes(out)
+
+
+def canonical(document: dict) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def seal(label: bytes, text: bytes, secret: bytes) -> bytes:
+    return obs_text(text + hmac.digest(secret, label + b"\0" + text, "sha256"))
+
+
+def row_hash(profile: str, version: int, source: str, destinations: list[str]) -> str:
+    return hashlib.sha256(canonical({"destinations": sorted(destinations), "profile": profile, "source": source,
+                                     "version": version})).hexdigest()
+
+
+def token(profile: str, destinations: list[str], source: str, destination: str, body: bytes, /,
+          **changed) -> dict:
+    """A token as an honest signer makes it for this row; `changed` members are replaced, or left out where None."""
+    made = {"body": hashlib.sha256(body).hexdigest(), "dst": destination,
+            "exp": int(time.time() * 1000) + LIFETIME_MS, "jti": str(uuid.uuid4()), "model": MODEL_ID,
+            "op": "Converse", "principal": hashlib.sha256(b"arn:aws:iam::111122223333:user/service").hexdigest(),
+            "profile": profile, "pv": 1, "rid": str(uuid.uuid4()), "row": row_hash(profile, 1, source, destinations),
+            "src": source, "subset": [], "v": 1} | changed
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def trailer(request_id: str, place: str, ran: str, body: bytes, **changed) -> dict:
+    return {"answer": hashlib.sha256(body).hexdigest(), "cacheRead": 0, "cacheWrite": 0, "firstByteMs": 1, "in": 1,
+            "message": "", "model": "lying-model", "out": 1, "outcome": "success", "region": place,
+            "rid": request_id, "row": ran, "stop": "end_turn", "totalMs": 1} | changed
+
+
+def report(sequence: int, slots: int = 50, **changed) -> bytes:
+    """Room for everybody."""
+    return canonical({"draining": False, "epoch": 1, "models": {
+        MODEL_ID: {"busy": 0, "ready": True, "slots": slots, "waiting": 0}}, "operations": ["Converse", "ConverseStream"],
+        "protocol": 1, "runningForReader": 0, "sequence": sequence} | changed) + b"\n"
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+def exported_secret(key_log: str, cipher: str) -> bytes:
+    """RFC 8446, section 7.5, from the session's exporter secret: Python's ssl module does not offer it."""
+    digest = "sha384" if cipher.endswith("SHA384") else "sha256"
+    master = next(bytes.fromhex(line.split()[2]) for line in key_log.splitlines()
+                  if line.startswith("EXPORTER_SECRET"))
+    size = hashlib.new(digest).digest_size
+
+    def expand(secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
+        name = b"tls13 " + label
+        info = struct.pack(">HB", length, len(name)) + name + bytes([len(context)]) + context
+        return hmac.digest(secret, info + b"\x01", digest)[:length]
+    derived = expand(master, EXPORTER_LABEL, hashlib.new(digest, b"").digest(), size)
+    return expand(derived, b"exporter", hashlib.new(digest, b"").digest(), 32)
+
+
+class Session:
+    """One TLS session over a socket, its keys added to the capture's."""
+
+    def __init__(self, raw: socket.socket, certificate: tuple[str, str] | None, keys: pathlib.Path, role: str,
+                 maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if role == "server" else ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.maximum_version = maximum
+        context.set_alpn_protocols(["h2"])
+        if certificate:
+            context.load_cert_chain(*certificate)
+        own = keys.with_name(f"keys-{uuid.uuid4()}")
+        context.keylog_filename = str(own)
+        try:
+            self.socket = context.wrap_socket(raw, server_side=role == "server")
+            self.secret = exported_secret(own.read_text(), self.socket.cipher()[0]) \
+                if self.socket.version() == "TLSv1.3" else b""
+        except OSError:
+            raw.close()
+            raise
+        finally:
+            context.keylog_filename = None
+            with keys.open("ab") as shared:
+                shared.write(own.read_bytes())
+            own.unlink()
+
+
+class Refused(Exception):
+    """The other side would not talk: TLS alert, reset or end."""
+
+
+# --- the source's role ----------------------------------------------------------------------------------------------
+
+class Link(frames.Http2):
+    """A link dialled by an attacker."""
+
+    def __init__(self, raw: socket.socket, certificate: tuple[str, str] | None, keys: pathlib.Path, **options) -> None:
+        try:
+            session = Session(raw, certificate, keys, "client", **options)
+        except OSError as error:
+            raise Refused(str(error)) from error
+        self.secret = session.secret
+        super().__init__(None, connection=session.socket)
+        if self.until(frames.SETTINGS) is None:
+            self.socket.close()
+            raise Refused("closed after the handshake")
+        self.next_stream = 1
+
+    def headers_of(self, event: frames.Frame) -> dict[str, str]:
+        pairs = self.decoder.decode(event.payload, raw=True)
+        return {name.decode(): value.decode("latin-1") for name, value in pairs}
+
+    def sealed(self, document: dict, label: bytes = TOKEN_LABEL) -> bytes:
+        return seal(label, canonical(document), self.secret)
+
+    def send_request(self, path: str, body: bytes | None, *more: tuple[str, str | bytes]) -> int:
+        stream, self.next_stream = self.next_stream, self.next_stream + 2
+        pairs = frames.head("POST" if body is not None else "GET", path, *more, authority="attacker")
+        if body is None:
+            self.send(frames.headers(stream, pairs))
+        else:
+            self.send(frames.headers(stream, pairs, frames.END_HEADERS) +
+                      frames.frame(frames.DATA, frames.END_STREAM, stream, body))
+        return stream
+
+    def execute(self, tokens: list[bytes], body: bytes, operation: str = "Converse") -> dict[str, str]:
+        """The answer's headers and trailers in one, its body as ":body"."""
+        stream = self.send_request(EXECUTE, body, ("content-type", "application/json"),
+                                   *(("x-tidegate-token", one) for one in tokens),
+                                   ("x-tidegate-operation", operation))
+        found, answered = self.answer(stream)
+        return found | {":body": answered.decode("utf-8", "replace")}
+
+    def reports_status(self) -> int:
+        self.send_request(REPORTS, None)
+        return self.outcome()[1]
+
+
+# --- the destination's role -----------------------------------------------------------------------------------------
+
+class Request:
+    """What came on one stream: headers and body, and its token as far as it can be read."""
+
+    def __init__(self, headers: dict[str, bytes], body: bytes, secret: bytes) -> None:
+        self.headers, self.body, self.secret = headers, body, secret
+        octets = headers.get("x-tidegate-token", b"")
+        bits = "".join(f"{octet & 0x7F:07b}" for octet in octets)
+        self.token = {}
+        if bits:
+            data = int(bits[:len(bits) // 8 * 8], 2).to_bytes(len(bits) // 8, "big")
+            self.token = json.loads(data[:-32])
+
+
+class Reply:
+    """What a lying destination sends: a status, headers, a body and trailers, or an end without them."""
+
+    def __init__(self, body: bytes, trailers: list[bytes], status: str = "200", headers: list | None = None,
+                 content_type: str = "application/json") -> None:
+        self.body, self.trailers, self.status = body, trailers, status
+        self.headers = headers if headers is not None else [("content-type", content_type)]
+
+
+class Impostor:
+    """A server on a Region's address that answers links as it is told. `seen` are the requests that reached it."""
+
+    def __init__(self, listener: socket.socket, certificate: tuple[str, str], keys: pathlib.Path,
+                 reply: Callable[[Request], Reply] | None = None) -> None:
+        self.listener, self.certificate, self.keys, self.reply = listener, certificate, keys, reply
+        self.seen: list[Request] = []
+        self.talked = False  # whether anybody spoke HTTP/2 with it
+        self.refused = 0
+        self.report_changes: dict = {}
+        self.closing = False
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self) -> None:
+        self.closing = True
+        self.listener.close()
+
+    def accept(self) -> None:
+        while not self.closing:
+            try:
+                raw, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(raw,), daemon=True).start()
+
+    def serve(self, raw: socket.socket) -> None:
+        try:
+            session = Session(raw, self.certificate, self.keys, "server")
+            self.talk(session)
+        except (OSError, ValueError):
+            self.refused += 1
+
+    def talk(self, session: Session) -> None:
+        connection, decoder = session.socket, hpack.Decoder()
+        preface = b""
+        while len(preface) < len(frames.PREFACE):
+            piece = connection.recv(len(frames.PREFACE) - len(preface))
+            if not piece:
+                self.refused += 1
+                return
+            preface += piece
+        self.talked = True
+        lock = threading.Lock()
+
+        def send(data: bytes) -> None:
+            with lock:
+                connection.sendall(data)
+        send(frames.frame(frames.SETTINGS))
+        reader = frames.Reader(connection)
+        requests: dict[int, tuple[dict, bytes]] = {}
+        for event in reader:
+            if event.kind == frames.SETTINGS and not event.flags & frames.ACK:
+                send(frames.frame(frames.SETTINGS, frames.ACK))
+            elif event.kind == frames.PING and not event.flags & frames.ACK:
+                send(frames.frame(frames.PING, frames.ACK, payload=event.payload))
+            elif event.kind == frames.HEADERS:
+                pairs = {n.decode(): v for n, v in decoder.decode(event.payload, raw=True)}
+                requests[event.stream] = (pairs, b"")
+            elif event.kind == frames.DATA:
+                head, body = requests[event.stream]
+                requests[event.stream] = (head, body + event.payload)
+            if event.kind in (frames.HEADERS, frames.DATA) and event.flags & frames.END_STREAM:
+                head, body = requests.pop(event.stream)
+                if head[":path"] == REPORTS.encode():
+                    threading.Thread(target=self.report, args=(send, event.stream), daemon=True).start()
+                else:
+                    request = Request(head, body, session.secret)
+                    self.seen.append(request)
+                    self.answer(send, event.stream, request)
+
+    def report(self, send: Callable[[bytes], None], stream: int) -> None:
+        try:
+            send(frames.headers(stream, [(":status", "200"), ("content-type", "application/x-ndjson")],
+                                frames.END_HEADERS))
+            sequence = 0
+            while not self.closing:
+                sequence += 1
+                send(frames.frame(frames.DATA, 0, stream, report(sequence, **self.report_changes)))
+                time.sleep(0.1)
+        except OSError:
+            return
+
+    def answer(self, send: Callable[[bytes], None], stream: int, request: Request) -> None:
+        reply = self.reply(request) if self.reply else Reply(b"{}", [])
+        out = frames.headers(stream, [(":status", reply.status), *reply.headers], frames.END_HEADERS)
+        out += frames.frame(frames.DATA, 0 if reply.trailers else frames.END_STREAM, stream, reply.body)
+        if reply.trailers:
+            out += frames.headers(stream, [("x-tidegate-trailer", one) for one in reply.trailers])
+        send(out)
+
+
+def random_text(octets: int) -> bytes:
+    return obs_text(os.urandom(octets))
