@@ -4,7 +4,8 @@ about this very request, or no client gets it; and it may send the payload nowhe
 import base64
 
 from case import Case, Failed, Trial
-from link import TRAILER_LABEL, Reply, Request, canonical, random_text, row_hash, seal, token, trailer
+from link import (
+    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, packed, random_text, row_hash, seal, token, trailer)
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
 from world import DUBLIN
 
@@ -14,7 +15,7 @@ ANSWER = (b'{"metrics":{"latencyMs":1},"output":{"message":{"content":[{"text":"
 
 def sealed(request: Request, body: bytes = ANSWER, secret: bytes | None = None, **changed) -> bytes:
     made = trailer(request.token["rid"], DUBLIN, request.token["row"], body, **changed)
-    return seal(TRAILER_LABEL, canonical(made), secret or request.secret)
+    return seal(TRAILER_LABEL, packed(TRAILER_FIELDS, made), secret or request.secret)
 
 
 def ask(trial: Trial, reply, operation: str = "converse"):

@@ -1,5 +1,6 @@
 """The link protocol byte for byte, for attackers that hold real certificates: mutual TLS, the exported secret, sealed
-documents (src/peer/seal.hpp), routing tokens (token.hpp), trailers and reports (wire.hpp), and both roles of HTTP/2.
+documents (src/peer/seal.hpp and packed.hpp), routing tokens (token.hpp), trailers and reports (wire.hpp), and both roles
+of HTTP/2.
 Everything here can be told to lie; nothing here decides what is right.
 """
 
@@ -25,6 +26,13 @@ EXPORTER_LABEL = b"EXPORTER-tidegate-routing-token"
 TOKEN_LABEL, TRAILER_LABEL = b"tidegate routing token 1", b"tidegate trailer 1"
 EXECUTE, REPORTS = "/tidegate/peer/v1/execute", "/tidegate/peer/v1/reports"
 LIFETIME_MS = 60_000
+TOKEN_FIELDS = (("v", "version"), ("jti", "text"), ("rid", "text"), ("src", "text"), ("dst", "text"), ("profile", "text"),
+                ("pv", "number"), ("row", "digest"), ("subset", "texts"), ("op", "text"), ("model", "text"),
+                ("body", "digest"), ("principal", "digest"), ("exp", "number"))
+TRAILER_FIELDS = (("v", "version"), ("rid", "text"), ("region", "text"), ("outcome", "text"), ("message", "text"),
+                  ("model", "text"), ("stop", "text"), ("in", "number"), ("out", "number"), ("cacheRead", "number"),
+                  ("cacheWrite", "number"), ("firstByteMs", "number"), ("totalMs", "number"), ("row", "digest"),
+                  ("answer", "digest"))
 
 
 # --- sealed documents -----------------------------------------------------------------------------------------------
@@ -42,6 +50,43 @@ def obs_text(data: bytes) -> bytes:
 
 def canonical(document: dict) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def packed(fields: tuple, document: dict) -> bytes:
+    """The fields in their order; what the document has not is left out."""
+    return b"".join(packed_field(kind, document[name]) for name, kind in fields if name in document)
+
+
+def packed_field(kind: str, value) -> bytes:
+    if kind == "version":
+        return bytes([value])
+    if kind == "number":
+        return struct.pack(">q", value)
+    if kind == "digest":
+        return bytes.fromhex(value)
+    if kind == "texts":
+        return struct.pack(">H", len(value)) + b"".join(packed_field("text", one) for one in value)
+    octets = value if isinstance(value, bytes) else value.encode()
+    return struct.pack(">H", len(octets)) + octets
+
+
+def unpacked(fields: tuple, data: bytes) -> dict:
+    document = {}
+
+    def take(octets: int) -> bytes:
+        nonlocal data
+        taken, data = data[:octets], data[octets:]
+        return taken
+
+    def text() -> str:
+        return take(int.from_bytes(take(2), "big")).decode()
+    for name, kind in fields:
+        if kind == "texts":
+            document[name] = [text() for _ in range(int.from_bytes(take(2), "big"))]
+        else:
+            document[name] = (take(1)[0] if kind == "version" else struct.unpack(">q", take(8))[0] if kind == "number"
+                              else take(32).hex() if kind == "digest" else text())
+    return document
 
 
 def seal(label: bytes, text: bytes, secret: bytes) -> bytes:
@@ -67,7 +112,7 @@ def token(profile: str, destinations: list[str], source: str, destination: str, 
 def trailer(request_id: str, place: str, ran: str, body: bytes, **changed) -> dict:
     return {"answer": hashlib.sha256(body).hexdigest(), "cacheRead": 0, "cacheWrite": 0, "firstByteMs": 1, "in": 1,
             "message": "", "model": "lying-model", "out": 1, "outcome": "success", "region": place,
-            "rid": request_id, "row": ran, "stop": "end_turn", "totalMs": 1} | changed
+            "rid": request_id, "row": ran, "stop": "end_turn", "totalMs": 1, "v": 1} | changed
 
 
 def report(sequence: int, slots: int = 50, **changed) -> bytes:
@@ -147,8 +192,9 @@ class Link(frames.Http2):
         pairs = self.decoder.decode(event.payload, raw=True)
         return {name.decode(): value.decode("latin-1") for name, value in pairs}
 
-    def sealed(self, document: dict, label: bytes = TOKEN_LABEL) -> bytes:
-        return seal(label, canonical(document), self.secret)
+    def sealed(self, made: dict) -> bytes:
+        """A token, as an honest source seals it for this link."""
+        return seal(TOKEN_LABEL, packed(TOKEN_FIELDS, made), self.secret)
 
     def send_request(self, path: str, body: bytes | None, *more: tuple[str, str | bytes]) -> int:
         stream, self.next_stream = self.next_stream, self.next_stream + 2
@@ -185,7 +231,7 @@ class Request:
         self.token = {}
         if bits:
             data = int(bits[:len(bits) // 8 * 8], 2).to_bytes(len(bits) // 8, "big")
-            self.token = json.loads(data[:-32])
+            self.token = unpacked(TOKEN_FIELDS, data[:-32])
 
 
 class Reply:
