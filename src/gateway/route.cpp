@@ -65,7 +65,9 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
   bool failed_before = false;
   const auto decide = [&] {
     routing::Need need{
-        .model_id = trail.target->model_id, .tried = {}, .subset = trail.target->subset.get()};
+        .model_id = trail.target->model_id,
+        .tried = {},
+        .subset = sabotage::off(sabotage::Layer::row) ? nullptr : trail.target->subset.get()};
     bool handed_back = false;
     for (std::size_t i = 0; i < trail.attempts.size(); ++i) {
       const catalog::RegionId region(trail.attempt_records[i].region);

@@ -9,7 +9,8 @@ import threading
 from case import INSIDE, Case, Failed, Trial
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA, eventually
 from support.wire import sign
-from world import ACCOUNT, API, CLAUDE, KEY, LAYERS, MODEL_ID, ZURICH, Answer, Gateway
+from world import (
+    ACCOUNT, API, CLAUDE, DUBLIN, KEY, LAYERS, MODEL_ID, NARROWED, ZURICH, Answer, Gateway)
 
 GLOBAL = "global.amazon.nova-2-lite-v1:0"
 PROFILE_ARN = f"arn:aws:bedrock:{MILAN}:{ACCOUNT}:inference-profile/{NOVA}"
@@ -26,7 +27,7 @@ def stays(trial: Trial, answer: Answer, tempted: bool = True) -> str:
         raise Failed(f"{answer.region} answered")
     said = f"answered {answer.status}" + (f" by {answer.region}" if answer.status == 200 else "")
     if "row" in trial.deployment.off and tempted:
-        return f"{said}; {trial.noticed(MILAN, 'not_in_row', 'unknown_profile')}"
+        return f"{said}; {trial.noticed(MILAN, 'not_in_row', 'not_in_subset', 'unknown_profile')}"
     return said
 
 
@@ -133,6 +134,18 @@ def asks_with(headers: dict[str, str]):
     return run
 
 
+def widened(trial: Trial) -> str:
+    """A caller's part of the row with London in it, which the row has not."""
+    try:
+        trial.deployment.apply(MILAN, part=(MILAN, LONDON))
+    except RuntimeError as refused:
+        if LONDON not in str(refused):
+            raise
+        answer = milan(trial).invoke(NOVA, trial.canary, key=NARROWED)
+        return f"refused by apply; {stays(trial, answer)}"
+    raise Failed("Milan took it")
+
+
 def from_zurich(trial: Trial) -> str:
     """Global profiles are not granted in Zurich: from there they reach nobody."""
     answer = trial.deployment.hosts[ZURICH].invoke(GLOBAL, trial.canary)
@@ -173,6 +186,9 @@ def cases() -> list[Case]:
             able=(FRANKFURT, LONDON)),
         one("Frankfurt is killed in mid-stream", frankfurt_is_killed("converse-stream", tempted=False, tokens=400,
                                                                 token_ms=50), able=(FRANKFURT, LONDON)),
+        one("a caller who keeps to Milan and Dublin, only Frankfurt and London have room",
+            asks(NOVA, key=NARROWED), able=(FRANKFURT, LONDON), inside=frozenset({MILAN, DUBLIN})),
+        one("a caller whose part of the row is to be widened", widened, inside=frozenset({MILAN, DUBLIN})),
         one("Zurich calls a global profile without the grant", from_zurich, able=EVERYONE, inside=frozenset({ZURICH})),
         one("London calls by its own eu. row", calling(LONDON, ZURICH), able=EVERYONE, inside=INSIDE | {LONDON}),
         one("Zurich calls by its own eu. row", calling(ZURICH, LONDON), able=EVERYONE, inside=INSIDE | {ZURICH}),

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from support.deployment import FRANKFURT, LONDON, MILAN, ROOT, SCRIPTED_MODEL, eventually
+from support.deployment import FRANKFURT, LONDON, MILAN, NOVA, ROOT, SCRIPTED_MODEL, eventually
 from support.wire import sign
 
 BINARY = pathlib.Path(os.environ.get("TIDEGATE_SABOTAGE_BINARY", ROOT / "build/sabotage/src/cli/tidegate"))
@@ -28,6 +28,7 @@ MODEL_ID = "amazon.nova-2-lite-v1:0"
 CLAUDE = "anthropic.claude-haiku-4-5-20251001-v1:0"  # London and Zurich have eu. rows of this one
 LAYERS = ("proof", "row", "signer", "link", "admission")
 KEY = ("AKIASABOTAGESABOTAG1", "sabotage-secret-that-guards-nothing")
+NARROWED = ("AKIASABOTAGESABOTAG2", "sabotage-secret-of-a-narrowed-caller")  # keeps to Milan and Dublin
 ACCOUNT = "111122223333"
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -194,12 +195,13 @@ peers: [{listed}]
         finally:
             connection.close()
 
-    def invoke(self, profile: str, prompt: str, operation: str = "converse", **script) -> "Answer":
+    def invoke(self, profile: str, prompt: str, operation: str = "converse", key: tuple[str, str] = KEY,
+               **script) -> "Answer":
         """A signed Converse from an application beside the gateway. `script` directs the model server."""
         text = "script:" + json.dumps({"answer": prompt, **script})
         body = json.dumps({"messages": [{"role": "user", "content": [{"text": text}]}]}).encode()
         path = f"/model/{profile.replace(':', '%3A').replace('/', '%2F')}/{operation}"
-        headers = sign("POST", path, body, f"{self.address}:{API}", KEY, self.name)
+        headers = sign("POST", path, body, f"{self.address}:{API}", key, self.name)
         connection = http.client.HTTPConnection(self.address, API, timeout=40)
         with self.inside():
             connection.connect()
@@ -249,8 +251,14 @@ DOCUMENTS = f"""\
 policies:
   - name: everything
     document: {{Version: "2012-10-17", Statement: [{{Effect: Allow, Action: "*", Resource: "*"}}]}}
-principals: [{{arn: "arn:aws:iam::{ACCOUNT}:user/service", policies: [everything], global_grant: on}}]
-keys: [{{id: {KEY[0]}, secret: {KEY[1]}, principal: "arn:aws:iam::{ACCOUNT}:user/service"}}]
+principals:
+  - {{arn: "arn:aws:iam::{ACCOUNT}:user/service", policies: [everything], global_grant: on}}
+  - arn: "arn:aws:iam::{ACCOUNT}:user/narrowed"
+    policies: [everything]
+    PART_OF_THE_ROW
+keys:
+  - {{id: {KEY[0]}, secret: {KEY[1]}, principal: "arn:aws:iam::{ACCOUNT}:user/service"}}
+  - {{id: {NARROWED[0]}, secret: {NARROWED[1]}, principal: "arn:aws:iam::{ACCOUNT}:user/narrowed"}}
 """
 
 
@@ -280,12 +288,14 @@ class Network:
         host.capture()
         return host
 
-    def apply(self, *regions: str) -> None:
-        (self.folder / "documents.yaml").write_text(DOCUMENTS)
+    def apply(self, *regions: str, part: tuple[str, ...] = (MILAN, DUBLIN)) -> None:
+        """Milan's narrowed caller keeps to `part` of Milan's row; in the other Regions it keeps to nothing."""
         for region in regions:
             host = self.hosts[region]
-            host.run(str(BINARY), "apply", "-f", str(self.folder / "documents.yaml"), "--socket",
-                     str(host.folder / "state/admin.sock"))
+            kept = f'narrowed_rows: {{"{NOVA}": [{", ".join(part)}]}}' if region == MILAN else ""
+            file = host.folder / "documents.yaml"
+            file.write_text(DOCUMENTS.replace("PART_OF_THE_ROW", kept))
+            host.run(str(BINARY), "apply", "-f", str(file), "--socket", str(host.folder / "state/admin.sock"))
 
 
 def make_pki(folder: pathlib.Path, regions: tuple[str, ...]) -> pathlib.Path:
