@@ -8,7 +8,7 @@ set(TIDEGATE_RANKS
   base:0
   http:1
   aws:2
-  catalog:3
+  catalog:3 attest:3
   identity:4 policy:4 routing:4 chat:4 audit:4
   model:5 peer:5
   api:6

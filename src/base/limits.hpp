@@ -156,6 +156,25 @@ inline constexpr std::size_t links_retired_max = 16;  // of those, to one Region
 inline constexpr std::size_t trust_bundle_authorities_max =
     2;  // of a Region: the one in force, and the next one or the last one
 
+// attestations
+inline constexpr std::size_t batch_leaves_max =
+    1'024;  // under one signature; its line fits report_bytes_max
+inline constexpr auto batch_interval = 100ms;         // between two signatures for one Region
+inline constexpr auto attestation_overdue = 5s;       // without its signature: an alarm
+inline constexpr auto batch_kept = 60s;               // sent again when a link comes up again ...
+inline constexpr auto attestations_drain = 300ms;     // a stop waits for the last ones
+inline constexpr std::size_t batches_kept_max = 128;  // ... as many of the newest, for one Region
+inline constexpr std::size_t leaves_waiting_max =
+    65'536;  // of one Region, to be signed or to come signed; more: an alarm, and the oldest go
+inline constexpr std::size_t endorsements_max =
+    1'024;  // of signing keys, remembered: a start makes one
+inline constexpr std::size_t verify_findings_max = 100;  // told of one log
+inline constexpr std::size_t alarm_ids_max = 16;         // requests named in one alarm
+inline constexpr std::size_t batch_search_bytes_max =
+    32 * 1024 * 1024;  // of the log behind a record, to find the batch of its attestation
+inline constexpr std::size_t unattested_scan_bytes_max =
+    16 * 1024 * 1024;  // of the log's end, at a start
+
 // audit
 inline constexpr std::size_t segment_bytes_max = 64 * 1024 * 1024;
 inline constexpr auto sync_interval = 5ms;
