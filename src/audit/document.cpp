@@ -1,5 +1,6 @@
 #include "audit/document.hpp"
 
+#include "attest/attestation.hpp"
 #include "audit/json_writer.hpp"
 #include "audit/record.hpp"
 #include "aws/arn.hpp"
@@ -99,9 +100,41 @@ json::object tls_details(const json::object& entry) {
   return out;
 }
 
-json::object our_part(const json::object& entry, WallTime arrived) {
+// What the destination signs of this attempt, whole: the members of attest::Attestation.
+json::object statement(const Frame& frame, const json::object& entry, const json::object& attempt,
+                       const json::object& attested) {
+  json::object out;
+  copy(out, attested, "answer");
+  copy(out, entry, "bodySha256", "body");
+  copy(out, attempt, "region", "dst");
+  copy(out, attested, "outcome");
+  out["rid"] = frame.id;
+  copy(out, entry, "rowHash", "row");
+  copy(out, entry, "region", "src");
+  copy(out, attested, "t");
+  copy(out, attempt, "token");
+  out["v"] = attest::Attestation::version;
+  return out;
+}
+
+json::array attempts(const Frame& frame, const json::object& entry) {
+  json::array out;
+  const json::array* written = json::find_array(entry, "attempts");
+  if (!written) return out;
+  for (const json::value& item : *written) {
+    out.push_back(item);
+    const json::object* attempt = item.if_object();
+    const json::object* attested = attempt ? json::find_object(*attempt, "attestation") : nullptr;
+    if (attested) {
+      out.back().get_object()["attestation"] = statement(frame, entry, *attempt, *attested);
+    }
+  }
+  return out;
+}
+
+json::object our_part(const Frame& frame, const json::object& entry) {
   json::object out{{"schemaVersion", schema_version},
-                   {"arrivedAt", time_text(arrived, Precision::millis)}};
+                   {"arrivedAt", time_text(frame.time(), Precision::millis)}};
   json::object profile;
   copy(profile, entry, "profile", "id");
   if (!profile.empty()) copy(profile, entry, {"version", "rowHash", "row", "narrowedTo"});
@@ -121,8 +154,7 @@ json::object our_part(const json::object& entry, WallTime arrived) {
   json::object durations;
   copy(durations, entry, {"totalMs", "firstByteMs", "queueMs"});
   add_if_any(out, "durations", std::move(durations));
-  out["attempts"] = json::array{};
-  copy(out, entry, "attempts");
+  out["attempts"] = attempts(frame, entry);
   json::object decision;
   copy(decision, entry, "routeReason", "reason");
   copy(decision, entry, "considered");
@@ -151,7 +183,7 @@ json::object request_document(const Frame& frame, const json::object& entry) {
   copy(out, entry, "account", "recipientAccountId");
   out["eventCategory"] = "Management";
   add_if_any(out, "tlsDetails", tls_details(entry));
-  out["tidegate"] = our_part(entry, frame.time());
+  out["tidegate"] = our_part(frame, entry);
   return out;
 }
 

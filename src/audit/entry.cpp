@@ -62,6 +62,14 @@ void append_attempt(Buffer& out, const AttemptRecord& attempt) {
   if (attempt.first_byte_ms >= 0) o.number(R"("firstByteMs":)", attempt.first_byte_ms);
   o.number(R"("totalMs":)", attempt.total_ms);
   o.foreign_if(R"("error":)", attempt.error, audit_text_bytes_max);
+  if (attempt.token) append_hex(o.member(R"("token":)"), *attempt.token);
+  if (attempt.attestation) {
+    ObjectWriter attested(o.member(R"("attestation":)"));
+    append_hex(attested.member(R"("answer":)"), attempt.attestation->answer);
+    attested.foreign_if(R"("outcome":)", attempt.attestation->outcome, audit_text_bytes_max);
+    attested.number(R"("t":)", attempt.attestation->at_ms);
+    attested.end();
+  }
   o.end();
 }
 
@@ -144,6 +152,20 @@ void append_entry(Buffer& out, const ServiceEvent& service_event) {
   tidegate.number(R"("schemaVersion":)", schema_version);
   tidegate.end();
   event.end();
+  end_frame(out, start);
+}
+
+void append_entry(Buffer& out, WallTime at, const attest::Batch& batch) {
+  const std::size_t start = out.size();
+  begin_frame(out, kind::batch, at, to_hex(batch.root).substr(0, 32));
+  out += batch.to_json();
+  end_frame(out, start);
+}
+
+void append_endorsement(Buffer& out, WallTime at, std::string_view key, std::string_view json) {
+  const std::size_t start = out.size();
+  begin_frame(out, kind::endorsement, at, key);
+  out += json;
   end_frame(out, start);
 }
 

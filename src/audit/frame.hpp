@@ -20,6 +20,8 @@ namespace kind {
 inline constexpr std::string_view opened = "opened";
 inline constexpr std::string_view closed = "closed";
 inline constexpr std::string_view service = "service";
+inline constexpr std::string_view batch = "batch";              // signed attestations, or tokens
+inline constexpr std::string_view endorsement = "endorsement";  // of the key of later batches
 // The log's own: they have none.
 inline constexpr std::string_view segment = "segment";  // first line of a file
 inline constexpr std::string_view chain = "chain";      // covers a range of earlier bytes

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "attest/batch.hpp"
 #include "audit/record.hpp"
 #include "base/error.hpp"
 #include "base/limits.hpp"
@@ -67,6 +68,18 @@ struct EventPage {
   std::string next_token;
 };
 
+// Attestations and tokens near the log's end whose signed batch had not come when the log ended.
+struct Unattested {
+  struct Leaf {
+    attest::Of of = attest::Of::attestations;
+    std::string region{};  // the destination
+    std::string request_id{};
+    Sha256 hash{};
+  };
+  std::vector<Leaf> leaves;
+  std::vector<Sha256> batches;  // ids of those that did come
+};
+
 class Log {
  public:
   // Opens (and, after a crash, repairs: a torn last line is cut, opened entries without a closed
@@ -101,6 +114,10 @@ class Log {
   // Newest first. They belong to the operator: no account's lookup() shows them.
   virtual Result<std::vector<json::object>> service_events(std::optional<WallTime> start,
                                                            std::size_t max) = 0;
+
+  // For a start: what the process before this one still waited for, without what it raised an alarm
+  // about. Reads at most limits::unattested_scan_bytes_max.
+  virtual Result<Unattested> unattested() = 0;
 
   // One round of the storage thread's work (sync, chain, roll, retention); a real thread calls it
   // in a loop, a test by hand.

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "audit/document.hpp"
+#include "audit/join.hpp"
 #include "audit/newest_first.hpp"
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
@@ -178,7 +179,7 @@ void add_sequence(json::object& document, std::optional<std::uint64_t> sequence)
 }  // namespace
 
 Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segments,
-                                const EventQuery& query) {
+                                const EventQuery& query, WallTime now) {
   if (query.max_results < 1 || query.max_results > limits::lookup_results_max) {
     return fail(ErrorCode::invalid_max_results, "MaxResults must be between 1 and 50.");
   }
@@ -200,6 +201,7 @@ Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segm
         auto document = readable_document(*frame);
         if (document && filter.matches(*document, query)) {
           add_sequence(*document, sequences.of(lines.segment(), *line));
+          TRY_VOID(join_batches(disk, segments, {lines.segment(), line->offset}, *document, now));
           page.records.push_back(std::move(*document));
         }
       }
@@ -214,7 +216,7 @@ Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segm
 
 Result<std::optional<json::object>> find_request(Disk& disk,
                                                  const std::vector<SegmentInfo>& segments,
-                                                 std::string_view request_id) {
+                                                 std::string_view request_id, WallTime now) {
   const std::string pattern = quoted_member("id", request_id);
   NewestFirst lines(disk, segments, {});
   Sequences sequences(disk, segments);
@@ -226,7 +228,9 @@ Result<std::optional<json::object>> find_request(Disk& disk,
     if (!frame || frame->id != request_id) continue;
     if (frame->kind != kind::opened && frame->kind != kind::closed) continue;
     auto document = readable_document(*frame);
-    if (document) add_sequence(*document, sequences.of(lines.segment(), *line));
+    if (!document) return document;
+    add_sequence(*document, sequences.of(lines.segment(), *line));
+    TRY_VOID(join_batches(disk, segments, {lines.segment(), line->offset}, *document, now));
     return document;
   }
 }

@@ -25,6 +25,13 @@ struct Usage {
   std::int64_t input_tokens = 0, output_tokens = 0, cache_read_tokens = 0, cache_write_tokens = 0;
 };
 
+// Of an attestation, what the record does not say elsewhere (attest/attestation.hpp).
+struct AttestedAnswer {
+  Sha256 answer{};
+  std::string outcome{};
+  std::int64_t at_ms = 0;
+};
+
 struct AttemptRecord {
   std::string region;  // where it was sent
   std::string
@@ -35,6 +42,10 @@ struct AttemptRecord {
   std::int64_t first_byte_ms = -1, total_ms = 0;  // -1: there was none
   std::string model_name;  // the model that really ran, "smollm2-135m-instruct"; empty if none did
   std::string error;       // why it failed, never a payload
+  // Of an attempt abroad: the leaf of the routing token that was sent, and what the destination
+  // attests of the answer. Their signatures follow, in entries of many requests.
+  std::optional<Sha256> token{};
+  std::optional<AttestedAnswer> attestation{};
 };
 
 // One Region of the row as the last decision saw it.

@@ -1,6 +1,7 @@
 #include "audit/segment_log.hpp"
 
 #include "audit/entry.hpp"
+#include "audit/join.hpp"
 #include "audit/lookup.hpp"
 #include "base/log.hpp"
 
@@ -170,11 +171,15 @@ std::vector<SegmentInfo> SegmentLog::segments() const {
 }
 
 Result<EventPage> SegmentLog::lookup(const EventQuery& query) {
-  return lookup_events(*disk_, segments(), query);
+  return lookup_events(*disk_, segments(), query, clock_.wall());
 }
 
 Result<std::optional<json::object>> SegmentLog::find(std::string_view request_id) {
-  return find_request(*disk_, segments(), request_id);
+  return find_request(*disk_, segments(), request_id, clock_.wall());
+}
+
+Result<Unattested> SegmentLog::unattested() {
+  return find_unattested(*disk_, segments());
 }
 
 Result<std::vector<json::object>> SegmentLog::service_events(std::optional<WallTime> start,

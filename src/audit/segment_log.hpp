@@ -28,6 +28,7 @@ class SegmentLog final : public Log {
   Result<std::optional<json::object>> find(std::string_view request_id) override;
   Result<std::vector<json::object>> service_events(std::optional<WallTime> start,
                                                    std::size_t max) override;
+  Result<Unattested> unattested() override;
   void tick() override;
   void set_waker(std::move_only_function<void()> waker) override { waker_ = std::move(waker); }
   Health health() const override;

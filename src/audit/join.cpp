@@ -1,0 +1,220 @@
+#include "audit/join.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "attest/attestation.hpp"
+#include "attest/merkle.hpp"
+#include "audit/digest.hpp"
+#include "audit/document.hpp"
+#include "audit/lines.hpp"
+#include "base/limits.hpp"
+
+namespace tidegate::audit {
+namespace {
+
+constexpr std::string_view batch_front = R"({"t":"batch")";
+// A batch overtakes the record only if it crossed another connection than the answer.
+constexpr std::uint64_t look_back_bytes = 4 * limits::audit_batch_bytes;
+
+std::string_view text_at(const json::object& o, std::string_view name) {
+  return json::find_string(o, name).value_or("");
+}
+
+json::array* attempts_of(json::object& document) {
+  json::value* tidegate = document.if_contains("tidegate");
+  json::value* attempts =
+      tidegate && tidegate->is_object() ? tidegate->get_object().if_contains("attempts") : nullptr;
+  return attempts ? attempts->if_array() : nullptr;
+}
+
+std::optional<Sha256> leaf_of(const json::object& statement) {
+  const auto answer = find_digest(statement, "answer"), body = find_digest(statement, "body"),
+             token = find_digest(statement, "token");
+  if (!answer || !body || !token) return std::nullopt;
+  return attest::Attestation{.request_id = text_at(statement, "rid"),
+                             .source = text_at(statement, "src"),
+                             .destination = text_at(statement, "dst"),
+                             .row_hash = text_at(statement, "row"),
+                             .body = *body,
+                             .answer = *answer,
+                             .token = *token,
+                             .outcome = text_at(statement, "outcome"),
+                             .at_ms = json::find_int(statement, "t").value_or(0)}
+      .leaf();
+}
+
+std::optional<attest::Batch> read_batch(std::string_view line) {
+  const auto frame = recover_frame(line);
+  if (!frame || frame->kind != kind::batch) return std::nullopt;
+  auto batch = attest::Batch::from_json(frame->body);
+  return batch ? std::optional(*std::move(batch)) : std::nullopt;
+}
+
+json::object proof(const attest::Batch& batch, std::size_t index) {
+  json::value described = json::parse(batch.to_json()).value();
+  described.get_object().erase("leaves");
+  json::array path;
+  for (const Sha256& node : attest::inclusion_path(batch.leaves, index)) {
+    path.emplace_back(to_hex(node));
+  }
+  return {{"batch", std::move(described)},
+          {"index", static_cast<std::int64_t>(index)},
+          {"path", std::move(path)}};
+}
+
+// The leaves of one record that have not been found in a batch.
+class Search {
+ public:
+  Search(std::vector<AwaitedLeaf> leaves, json::array& attempts)
+      : wanted_(std::move(leaves)), attempts_(attempts) {}
+  bool done() const { return wanted_.empty(); }
+  const std::vector<AwaitedLeaf>& left() const { return wanted_; }
+
+  void look_at(std::string_view line) {
+    if (!line.starts_with(batch_front)) return;
+    const std::vector<Sha256> leaves = attest::leaves_in(line);
+    const auto has = [&](const AwaitedLeaf& one) {
+      return std::ranges::find(leaves, one.hash) != leaves.end();
+    };
+    if (std::ranges::none_of(wanted_, has)) return;
+    const auto batch = read_batch(line);
+    if (!batch) return;
+    std::erase_if(wanted_, [&](const AwaitedLeaf& one) {
+      const auto at = std::ranges::find(batch->leaves, one.hash);
+      if (at == batch->leaves.end() || batch->of != one.of) return false;
+      const bool attestation = batch->of == attest::Of::attestations;
+      json::object& attempt = attempts_[one.attempt].get_object();
+      if (attestation) attempt["attestationState"] = "attested";
+      attempt[attestation ? "attestationProof" : "tokenProof"] =
+          proof(*batch, static_cast<std::size_t>(at - batch->leaves.begin()));
+      return true;
+    });
+  }
+
+ private:
+  std::vector<AwaitedLeaf> wanted_;
+  json::array& attempts_;
+};
+
+Result<void> search_forwards(Disk& disk, const std::vector<SegmentInfo>& segments,
+                             const Place& place, Search& search) {
+  std::uint64_t left = limits::batch_search_bytes_max, from = place.offset;
+  for (auto info = std::ranges::find(segments, place.segment, &SegmentInfo::name);
+       info != segments.end() && left > 0; ++info, from = 0) {
+    ForwardLines lines(disk, info->name, from, from + left);
+    for (;;) {
+      TRY(const std::optional<Line> line, lines.next());
+      if (!line) break;
+      left -= std::min(left, line->end - line->offset);
+      search.look_at(line->text);
+      if (search.done()) return {};
+    }
+  }
+  return {};
+}
+
+Result<void> search_backwards(Disk& disk, const Place& place, Search& search) {
+  BackwardLines lines(disk, place.segment, place.offset);
+  while (!search.done()) {
+    TRY(const std::optional<Line> line, lines.next());
+    if (!line || place.offset - line->offset > look_back_bytes) break;
+    search.look_at(line->text);
+  }
+  return {};
+}
+
+// What the reading of the log's end has seen.
+struct Seen {
+  std::vector<Unattested::Leaf> leaves;
+  std::vector<Sha256> batches;
+  std::set<Sha256> settled;  // signed, or an alarm was raised
+
+  void look_at(const Frame& frame) {
+    if (frame.kind == kind::batch) {
+      const auto batch = attest::Batch::from_json(frame.body);
+      if (!batch) return;
+      batches.push_back(batch->id());
+      settled.insert(batch->leaves.begin(), batch->leaves.end());
+    } else if (frame.kind == kind::service && frame.body.contains(attestation_missing_event)) {
+      const auto event = document(frame);
+      const json::object* details =
+          event ? json::find_object(*event, "serviceEventDetails") : nullptr;
+      const json::array* named =
+          details ? json::find_array(*details, missing_leaves_member) : nullptr;
+      for (const json::value& item : named ? *named : json::array()) {
+        const auto bytes = from_base64url(item.is_string() ? item.get_string() : "");
+        Sha256 leaf;
+        if (!bytes || bytes->size() != leaf.size()) continue;
+        std::ranges::copy(*bytes, reinterpret_cast<char*>(leaf.data()));
+        settled.insert(leaf);
+      }
+    } else if (frame.kind == kind::closed && frame.body.contains(R"("token":")")) {
+      const auto record = document(frame);
+      if (!record) return;
+      for (AwaitedLeaf& leaf : leaves_of(*record)) {
+        leaves.push_back({.of = leaf.of,
+                          .region = std::move(leaf.region),
+                          .request_id = std::string(frame.id),
+                          .hash = leaf.hash});
+      }
+    }
+  }
+};
+
+}  // namespace
+
+std::vector<AwaitedLeaf> leaves_of(const json::object& document) {
+  std::vector<AwaitedLeaf> out;
+  const json::object* tidegate = json::find_object(document, "tidegate");
+  const json::array* attempts = tidegate ? json::find_array(*tidegate, "attempts") : nullptr;
+  for (std::size_t i = 0; attempts && i < attempts->size(); ++i) {
+    const json::object* attempt = (*attempts)[i].if_object();
+    if (!attempt) continue;
+    AwaitedLeaf leaf{.attempt = i, .region = std::string(text_at(*attempt, "region"))};
+    if (const auto token = find_digest(*attempt, "token")) {
+      leaf.of = attest::Of::tokens;
+      leaf.hash = *token;
+      out.push_back(leaf);
+    }
+    const json::object* statement = json::find_object(*attempt, "attestation");
+    const auto hash = statement ? leaf_of(*statement) : std::nullopt;
+    if (!hash) continue;
+    leaf.of = attest::Of::attestations;
+    leaf.hash = *hash;
+    leaf.at_ms = json::find_int(*statement, "t").value_or(0);
+    out.push_back(std::move(leaf));
+  }
+  return out;
+}
+
+Result<void> join_batches(Disk& disk, const std::vector<SegmentInfo>& segments, const Place& place,
+                          json::object& document, WallTime now) {
+  std::vector<AwaitedLeaf> leaves = leaves_of(document);
+  if (leaves.empty()) return {};
+  json::array& attempts = *attempts_of(document);
+  Search search(std::move(leaves), attempts);
+  TRY_VOID(search_forwards(disk, segments, place, search));
+  TRY_VOID(search_backwards(disk, place, search));
+  const auto overdue = now - limits::attestation_overdue;
+  for (const AwaitedLeaf& leaf : search.left()) {
+    if (leaf.of != attest::Of::attestations) continue;
+    const bool late = WallTime(std::chrono::milliseconds(leaf.at_ms)) < overdue;
+    attempts[leaf.attempt].get_object()["attestationState"] = late ? "missing" : "pending";
+  }
+  return {};
+}
+
+Result<Unattested> find_unattested(Disk& disk, const std::vector<SegmentInfo>& segments) {
+  NewestFirst lines(disk, segments, {});
+  Seen seen;
+  for (;;) {
+    TRY(const std::optional<Line> line, lines.next());
+    if (!line || lines.scanned() > limits::unattested_scan_bytes_max) break;
+    if (const auto frame = recover_frame(line->text)) seen.look_at(*frame);
+  }
+  std::erase_if(seen.leaves, [&](const auto& leaf) { return seen.settled.contains(leaf.hash); });
+  return Unattested{.leaves = std::move(seen.leaves), .batches = std::move(seen.batches)};
+}
+
+}  // namespace tidegate::audit

@@ -1,0 +1,210 @@
+// A record's attestation, its batch that follows, and what readers, a restart and an auditor make
+// of the two.
+#include "audit/join.hpp"
+
+#include "attest/attestation.hpp"
+#include "attest/merkle.hpp"
+#include "audit/entry.hpp"
+#include "audit/testing.hpp"
+#include "audit/verify_batches.hpp"
+
+namespace tidegate::audit {
+namespace {
+
+// Believes one key, whatever an endorsement says.
+class OneKey final : public KeyTrust {
+ public:
+  explicit OneKey(const attest::PublicKey& key) : key_(key) {}
+  Result<void> learn(std::string_view) override { return {}; }
+  Result<void> vouches_for(const attest::Batch& batch) const override {
+    if (batch.key == key_) return {};
+    return fail(Error{.message = "unknown", .mend = {}, .why = "another key"});
+  }
+
+ private:
+  attest::PublicKey key_;
+};
+
+class JoinTest : public testing::LogTest {
+ protected:
+  void SetUp() override { open(); }
+
+  // A hop of request `number`: its record, with a token and an attestation.
+  void write_hop(int number) {
+    Record r = record(number);
+    AttemptRecord attempt = r.attempts.front();
+    attempt.token = sha256("token " + std::to_string(number));
+    attempt.attestation = {.answer = sha256("answer"), .outcome = "success", .at_ms = now_ms()};
+    leaves.push_back(attest::Attestation{.request_id = r.request_id,
+                                         .source = r.source_region,
+                                         .destination = attempt.region,
+                                         .row_hash = r.row_hash,
+                                         .body = *r.body_hash,
+                                         .answer = attempt.attestation->answer,
+                                         .token = *attempt.token,
+                                         .outcome = "success",
+                                         .at_ms = attempt.attestation->at_ms}
+                         .leaf());
+    tokens.push_back(*attempt.token);
+    r.attempts = std::span(&attempt, 1);
+    ASSERT_TRUE(log->append_opened(r));
+    ASSERT_TRUE(log->append_closed(r));
+  }
+  attest::Batch batch_of(attest::Of of, std::vector<Sha256> hashes) {
+    const bool tokens_of_ours = of == attest::Of::tokens;
+    return attest::sign_batch(of, tokens_of_ours ? "eu-south-1" : "eu-central-1",
+                              tokens_of_ours ? "eu-central-1" : "eu-south-1", now_ms(),
+                              std::move(hashes), key);
+  }
+  void write_batch(const attest::Batch& batch) {
+    Buffer line;
+    append_entry(line, loop.clock().wall(), batch);
+    ASSERT_TRUE(log->append(line.view(), 1));
+  }
+  std::int64_t now_ms() {
+    return std::chrono::floor<std::chrono::milliseconds>(loop.clock().wall().time_since_epoch())
+        .count();
+  }
+  json::object attempt_of(int number) {
+    return log->find(record(number).request_id)
+        .value()
+        .value()
+        .at("tidegate")
+        .at("attempts")
+        .as_array()
+        .at(0)
+        .as_object();
+  }
+  BatchReport verify_all() {
+    MemoryDisk disk(files);
+    OneKey trust(key.public_key());
+    return verify_batches(disk, trust).value();
+  }
+
+  SeededRng rng{11};
+  attest::SigningKey key{rng};
+  std::vector<Sha256> leaves, tokens;
+};
+
+TEST_F(JoinTest, ARecordHasItsAttestationWithAPathToASignedRoot) {
+  for (int i = 0; i < 5; ++i) write_hop(i);
+  write_batch(batch_of(attest::Of::tokens, tokens));
+  const attest::Batch batch = batch_of(attest::Of::attestations, leaves);
+  write_batch(batch);
+  tick();
+  for (int i = 0; i < 5; ++i) {
+    const json::object attempt = attempt_of(i);
+    EXPECT_EQ(text(attempt, "attestationState"), "attested");
+    const json::object& proof = attempt.at("attestationProof").as_object();
+    std::vector<Sha256> path;
+    for (const auto& node : proof.at("path").as_array()) {
+      path.push_back(*sha256_from_hex(std::string_view(node.as_string())));
+    }
+    const auto index = static_cast<std::size_t>(proof.at("index").as_int64());
+    const Sha256 leaf =
+        attest::leaf_hash(attest::Attestation::label, json::canonical(attempt.at("attestation")));
+    EXPECT_TRUE(attest::path_holds(leaf, index, leaves.size(), path, batch.root));
+    EXPECT_EQ(text(proof.at("batch").as_object(), "root"), to_hex(batch.root));
+    EXPECT_EQ(text(attempt.at("tokenProof").at("batch").as_object(), "of"), "tokens");
+  }
+  EXPECT_EQ(text(lookup().at(0).at("tidegate").at("attempts").as_array()[0].as_object(),
+                 "attestationState"),
+            "attested");
+  expect_chain(5 * 2 + 2);
+}
+
+TEST_F(JoinTest, PendingBecomesMissingWithTime) {
+  write_hop(1);
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "pending");
+  tick(limits::attestation_overdue + 1s);
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "missing");
+  write_batch(batch_of(attest::Of::attestations, leaves));
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "attested") << "late is not never";
+}
+
+TEST_F(JoinTest, ABatchThatOvertookItsRecordIsFound) {
+  write_hop(1);
+  const attest::Batch batch = batch_of(attest::Of::attestations, leaves);
+  crash();
+  files = std::make_shared<MemoryFiles>();
+  open();
+  leaves.clear();
+  write_batch(batch);
+  write_hop(1);
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "attested");
+}
+
+TEST_F(JoinTest, ABatchInALaterFileIsFound) {
+  write_hop(1);
+  tick();
+  open();  // another file
+  write_batch(batch_of(attest::Of::attestations, leaves));
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "attested");
+}
+
+TEST_F(JoinTest, ARestartKnowsWhatWasOwedAndNotWhatItHadRaisedAnAlarmAbout) {
+  for (int i = 0; i < 4; ++i) write_hop(i);
+  const attest::Batch signed_first = batch_of(attest::Of::attestations, {leaves[0]});
+  write_batch(signed_first);
+  write_batch(batch_of(attest::Of::tokens, tokens));
+  ASSERT_TRUE(log->append_service_event(
+      {.event_id = "e",
+       .event_time = loop.clock().wall(),
+       .event_name = std::string(attestation_missing_event),
+       .source_region = "eu-south-1",
+       .details = {{missing_leaves_member, json::array{to_base64url(view(leaves[1]))}}}}));
+  crash();
+  open();
+  const Unattested found = log->unattested().value();
+  std::set<std::string> ids;
+  for (const auto& leaf : found.leaves) {
+    EXPECT_EQ(leaf.of, attest::Of::attestations);
+    EXPECT_EQ(leaf.region, "eu-central-1");
+    ids.insert(leaf.request_id);
+  }
+  EXPECT_EQ(ids, (std::set<std::string>{std::string(record(2).request_id),
+                                        std::string(record(3).request_id)}));
+  EXPECT_EQ(found.batches.size(), 2u);
+  EXPECT_TRUE(std::ranges::find(found.batches, signed_first.id()) != found.batches.end());
+}
+
+TEST_F(JoinTest, AnAuditorCountsWhatIsProven) {
+  for (int i = 0; i < 3; ++i) write_hop(i);
+  write_batch(batch_of(attest::Of::attestations, leaves));
+  write_batch(batch_of(attest::Of::tokens, tokens));
+  write_hop(3);
+  const BatchReport report = verify_all();
+  EXPECT_TRUE(report.holds()) << report.findings.front();
+  EXPECT_EQ(report.batches, 2u);
+  EXPECT_EQ(report.attestations.proven, 3u);
+  EXPECT_EQ(report.attestations.pending, 1u);
+  EXPECT_EQ(report.tokens.proven, 3u);
+}
+
+TEST_F(JoinTest, AnAuditorFindsWhatIsMissing) {
+  write_hop(1);
+  write_batch(batch_of(attest::Of::tokens, tokens));
+  tick(limits::attestation_overdue + 1s);
+  write(2);
+  const BatchReport report = verify_all();
+  EXPECT_FALSE(report.holds());
+  EXPECT_EQ(report.attestations.missing, 1u);
+}
+
+TEST_F(JoinTest, AnAuditorFindsAForeignKeyAChangedBatchAndAChangedAnswer) {
+  write_hop(1);
+  attest::Batch changed = batch_of(attest::Of::attestations, leaves);
+  ++changed.at_ms;
+  write_batch(changed);
+  SeededRng other_rng(12);
+  write_batch(attest::sign_batch(attest::Of::tokens, "eu-south-1", "eu-central-1", now_ms(), tokens,
+                                 attest::SigningKey(other_rng)));
+  const BatchReport report = verify_all();
+  ASSERT_EQ(report.findings.size(), 2u);
+  EXPECT_TRUE(report.findings[0].contains("signature"));
+  EXPECT_TRUE(report.findings[1].contains("another key"));
+  EXPECT_EQ(report.attestations.proven, 0u);
+}
+
+}  // namespace
+}  // namespace tidegate::audit
