@@ -8,6 +8,8 @@ namespace {
 constexpr http::ClientTimeouts report_timeouts{.connect = limits::backend_connect_timeout,
                                                .first_byte = limits::report_silent,
                                                .idle = limits::report_silent};
+// A peer that refuses its reports does so by its configuration: both sides say so once a minute.
+constexpr Duration fence_refusal_wait = std::chrono::minutes(1);
 constexpr std::size_t report_line_max = 64 * 1024;
 
 }  // namespace
@@ -143,7 +145,11 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
   const auto head = co_await (*sent)->head();
   if (!head || head->status != 200) {
     log::warn("reports_refused", {{"peer", region.str()}, {"status", head ? head->status : 0}});
-    co_await sleep_for(ports_.loop, limits::report_silent, &stopping_);
+    const auto rule = head ? head->headers.get(peer::why_header) : std::nullopt;
+    if (rule) {
+      region_.geofence_violation(Region::Side::source, *rule, {{"peer", region.str()}}, ports_.rng);
+    }
+    co_await sleep_for(ports_.loop, rule ? fence_refusal_wait : limits::report_silent, &stopping_);
     co_return;
   }
   std::string pending;
