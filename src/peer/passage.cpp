@@ -252,7 +252,6 @@ class Passage {
   std::unexpected<Error> mismatch(std::string_view rule, std::string_view what) const {
     return fail(Error{.code = ErrorCode::fence_refused,
                       .origin = Origin::peer,
-                      .retry = Retry::other_region,
                       .message = fmt::format("{} {}.", request_.region, what),
                       .mend = {},
                       .why = std::string(rule)});

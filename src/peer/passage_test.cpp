@@ -259,7 +259,7 @@ TEST(Pass, ATrailerOfAnotherRegionOrRowIsAViolation) {
     const PassageResult& result = run.start(unary("{\"output\":1}", change));
     ASSERT_TRUE(result.error);
     EXPECT_EQ(result.error->code, ErrorCode::fence_refused);
-    EXPECT_EQ(result.error->retry, Retry::other_region);
+    EXPECT_EQ(result.error->retry, Retry::never);
     EXPECT_EQ(result.error->why, rule);
     EXPECT_TRUE(result.answer_tail.empty());
     EXPECT_FALSE(run.client.begun());
@@ -389,7 +389,7 @@ TEST(Pass, ARefusalIsTheErrorThatThePeerNames) {
   };
   const Case cases[] = {
       {503, "peer_capacity", ErrorCode::peer_capacity, Retry::other_region},
-      {403, "fence_refused", ErrorCode::fence_refused, Retry::other_region},
+      {403, "fence_refused", ErrorCode::fence_refused, Retry::never},
       {503, "draining", ErrorCode::draining, Retry::other_region},
       {503, "model_unavailable", ErrorCode::model_unavailable, Retry::other_region},
       {400, "validation", ErrorCode::validation, Retry::never},

@@ -22,7 +22,6 @@ Retry retry_of(ErrorCode code) {
     case ErrorCode::draining:
     case ErrorCode::peer_capacity:
     case ErrorCode::peer_unavailable:
-    case ErrorCode::fence_refused:  // by that Region's catalogue; another's may hold the same row
     case ErrorCode::operation_not_offered:  // an older version there
     case ErrorCode::model_unavailable:
     case ErrorCode::model_not_ready:
