@@ -224,8 +224,11 @@ Task<void> Listener::State::serve_socket(std::unique_ptr<SocketStream> socket_st
                                            std::move(context), limits::tls_handshake_timeout);
   if (stream && demands_peer) {
     // A reload in the middle of the handshake: what counts is the trust of now.
-    if (const auto present = options.tls(); present && (*stream)->trusted_by(*present))
+    if (const auto present = options.tls(); present && (*stream)->trusted_by(*present)) {
       co_await serve_link(*std::move(stream));
+    } else {
+      log::warn("link_distrusted", {{"peer", (*stream)->info().peer_uri}});
+    }
   } else if (stream) {
     co_await serve_stream(*std::move(stream), {});
   } else {
