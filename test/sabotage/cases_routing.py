@@ -96,12 +96,12 @@ def swap(trial: Trial, profile: str | None) -> str:
     return profile
 
 
-def frankfurt_fails(mode: str):
+def frankfurt_fails(mode: str, tempted: bool = True):
     def run(trial: Trial) -> str:
         frankfurt = trial.deployment.hosts[FRANKFURT]
         frankfurt.model(mode)
         try:
-            return stays(trial, milan(trial).invoke(NOVA, trial.canary))
+            return stays(trial, milan(trial).invoke(NOVA, trial.canary), tempted)
         finally:
             frankfurt.model("ok")
     return run
@@ -181,7 +181,7 @@ def cases() -> list[Case]:
         one("profile swapped between resolve and execute", lambda trial: while_waiting(trial, swap), able=(MILAN, LONDON)),
         one("Frankfurt refuses, try again", frankfurt_fails("refuse"), able=(FRANKFURT, LONDON)),
         one("Frankfurt cuts, try again", frankfurt_fails("cut"), able=(FRANKFURT, LONDON)),
-        one("Frankfurt answers rubbish, try again", frankfurt_fails("garbage"), able=(FRANKFURT, LONDON)),
+        one("Frankfurt answers rubbish", frankfurt_fails("garbage", tempted=False), able=(FRANKFURT, LONDON)),
         one("Frankfurt is killed before a byte", frankfurt_is_killed("converse", delay_ms=20_000),
             able=(FRANKFURT, LONDON)),
         one("Frankfurt is killed in mid-stream", frankfurt_is_killed("converse-stream", tempted=False, tokens=400,
