@@ -40,7 +40,7 @@ Work on it
   fmt                 format the C++ sources
   lint                format, dependency rules, file sizes, links
   docs                write docs/reference/ from what the program says of itself
-  bench               measure against nginx as a plain proxy, print ratios
+  bench [catalog]     measure against nginx as a plain proxy, print ratios; or how long a large catalogue takes to prove
   profile             count what runs under the benchmark's requests, in cmake/release.profdata: release builds use it
   ci                  lint, test with every client and the fence, and fuzz, as CI does
   clean               remove build/ and .tidegate/
@@ -192,6 +192,12 @@ cmd_docs() {
 }
 
 cmd_bench() {
+  if [[ ${1:-} == catalog ]]; then
+    install_packages "${BUILD_PACKAGES[@]}"
+    build_targets release tidegate
+    python3 tools/catalog/scale.py "${@:2}"
+    return
+  fi
   install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
   prepare_python
   build_targets release tidegate chat_bench

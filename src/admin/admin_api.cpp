@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <ranges>
+
 #include "api/operations.hpp"
 #include "aws/sigv4.hpp"
+#include "catalog/limits.hpp"
 #include "gateway/background.hpp"
 #include "gateway/resolve.hpp"
 #include "proof/report_json.hpp"
@@ -16,6 +19,19 @@ constexpr std::size_t service_events_max = 1'000;
 
 std::unexpected<Error> not_found(std::string what) {
   return fail(ErrorCode::resource_not_found, std::move(what));
+}
+
+Task<Result<std::string>> whole_body(http::Exchange& exchange) {
+  std::string body;
+  for (;;) {
+    CO_TRY(std::string piece, co_await exchange.next_body());
+    if (piece.empty()) co_return body;
+    body += piece;
+    if (body.size() > limits::catalog_bytes_max) {
+      co_return fail(ErrorCode::body_too_large,
+                     fmt::format("the body has more than {} bytes", limits::catalog_bytes_max));
+    }
+  }
 }
 
 int status_of(ErrorCode code) {
@@ -51,12 +67,8 @@ json::array considered(const routing::Decision& decision, std::string_view model
 }  // namespace
 
 Task<Result<json::value>> json_body(http::Exchange& exchange) {
-  std::string body;
-  for (;;) {
-    CO_TRY(std::string piece, co_await exchange.next_body());
-    if (piece.empty()) co_return json::parse(body);
-    body += piece;
-  }
+  CO_TRY(const std::string body, co_await whole_body(exchange));
+  co_return json::parse(body);
 }
 
 Task<void> AdminApi::serve(http::Exchange& exchange) {
@@ -86,6 +98,10 @@ Task<Result<json::value>> AdminApi::answer(http::Exchange& exchange) {
   if (head.method == "GET" && path == "/v1/proof") {
     co_return co_await offload(worker_.loop(), region_.background(), [this] { return proof(); });
   }
+  if (head.method == "GET" && path == "/v1/catalog") {
+    co_return co_await offload(worker_.loop(), region_.background(), [this] { return catalog(); });
+  }
+  if (head.method == "POST" && path == "/v1/catalog") co_return co_await apply_catalog(exchange);
   if (head.method == "GET" && path == "/v1/documents") co_return documents();
   if (head.method == "POST" && path == "/v1/documents") co_return co_await apply(exchange);
   if (head.method == "POST" && path == "/v1/restrictions")
@@ -169,6 +185,8 @@ json::object AdminApi::status() const {
           {"documentsVersion", region_.snapshot()->version},
           {"applicationProfiles", region_.application_profiles().size()},
           {"catalogDigest", region_.snapshot()->catalog->digest()},
+          {"catalogEpoch", region_.snapshot()->catalog_epoch},
+          {"bundleSha256", region_.snapshot()->bundle_sha256},
           {"globalProfiles",
            region_.config().global_profiles == gateway::GlobalProfiles::on ? "on" : "off"},
           {"inFlight", region_.in_flight().load()},
@@ -200,7 +218,10 @@ Result<json::value> AdminApi::route(std::string_view query) const {
                                  *snapshot));
   if (principal) TRY_VOID(gateway::narrow(target, *principal, *snapshot));
   const auto decision = routing::choose(
-      *target.row, [&](const catalog::RegionId& r) { return worker_.signals(r, target.model_id); },
+      *target.row,
+      [&](const catalog::RegionId& r) {
+        return worker_.signals(r, target.model_id, *target.row, *snapshot->catalog);
+      },
       {.model_id = target.model_id, .tried = {}, .subset = target.subset.get()}, worker_.rng());
   json::array row;
   for (const auto& destination : target.row->destinations())
@@ -248,15 +269,61 @@ Result<json::value> AdminApi::route(std::string_view query) const {
 
 // Of the catalogue that routes here and of the one that admits here, which need not be the same.
 Result<json::value> AdminApi::proof() const {
-  const auto source = region_.snapshot()->catalog;
+  const auto snapshot = region_.snapshot();
+  const auto& source = snapshot->catalog;
   TRY(const proof::Report report, proof::prove({.source = source,
-                                                .destination = region_.admission().catalog(),
+                                                .destination = snapshot->admission->catalog(),
                                                 .document = source->document()},
                                                region_.clock()));
   json::object out = proof::to_json(report);
   out["region"] = region_.config().region.str();
   out["rows"] = proof::rows_json(*source);
   return json::value(std::move(out));
+}
+
+Result<json::value> AdminApi::catalog() const {
+  TRY(std::string bundle, keeper_.stored());
+  const auto snapshot = region_.snapshot();
+  return json::value(json::object{{"region", region_.config().region.str()},
+                                  {"epoch", snapshot->catalog_epoch},
+                                  {"sha256", snapshot->bundle_sha256},
+                                  {"profiles", snapshot->catalog->profiles().size()},
+                                  {"regions", snapshot->catalog->regions().size()},
+                                  {"bundle", std::move(bundle)}});
+}
+
+Task<Result<json::value>> AdminApi::apply_catalog(http::Exchange& exchange) {
+  CO_TRY(const api::Parameters parameters, api::parse_form(exchange.head().query()));
+  CatalogOrder order;
+  if (const auto accept = parameters.find("accept"); accept != parameters.end()) {
+    for (const auto name : std::views::split(accept->second, ',')) {
+      order.accepted.emplace_back(name.begin(), name.end());
+    }
+  }
+  if (const auto first = parameters.find("first"); first != parameters.end()) {
+    order.first = first->second == "true";
+  }
+  CO_TRY(order.text, co_await whole_body(exchange));
+  auto applied = co_await offload(worker_.loop(), region_.background(), [&] {
+    return keeper_.apply(order, [this](gateway::CatalogInForce catalog) {
+      return region_.publish(std::move(catalog));
+    });
+  });
+  if (!applied) {
+    region_.telemetry().catalog_refused(applied.error().why);
+    co_return fail(std::move(applied).error());
+  }
+  json::array signers, widened;
+  for (const std::string& name : applied->signers) signers.emplace_back(name);
+  for (const auto& change : applied->changes) {
+    if (change.widens) widened.emplace_back(change.accepted_as());
+  }
+  co_return json::value(json::object{{"region", region_.config().region.str()},
+                                     {"epoch", applied->in_force.epoch},
+                                     {"sha256", applied->in_force.sha256},
+                                     {"changes", applied->changes.size()},
+                                     {"widened", std::move(widened)},
+                                     {"signers", std::move(signers)}});
 }
 
 json::object AdminApi::documents() const {

@@ -7,10 +7,13 @@
 //   GET  /v1/proof                        the fence proven over what is loaded, and its rows
 //   POST /v1/restrictions                 cordon, drain or exclude a Region
 //   POST /v1/restrictions/lift            and its undoing
+//   GET  /v1/catalog                      the bundle in force: epoch, address, the file itself
+//   POST /v1/catalog?accept=NAME@V,...    another bundle; first=true: where there is none yet
 //   GET  /v1/documents                    versions, names and API keys' digests, never a secret
 //   POST /v1/documents                    principals, keys, policies, grants; all or nothing
 #pragma once
 
+#include "admin/catalog_keeper.hpp"
 #include "base/json.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
@@ -23,8 +26,12 @@ class AdminApi final : public http::Handler {
   // Takes the certificates and trust bundles that the files have now, and says what is in force
   // then. It blocks. Errors: configuration; the old ones stay in force.
   using ReloadCertificates = std::function<Result<json::object>()>;
-  AdminApi(gateway::Region& region, gateway::Worker& worker, ReloadCertificates reload_certificates)
-      : region_(region), worker_(worker), reload_certificates_(std::move(reload_certificates)) {}
+  AdminApi(gateway::Region& region, gateway::Worker& worker, CatalogKeeper& keeper,
+           ReloadCertificates reload_certificates)
+      : region_(region),
+        worker_(worker),
+        keeper_(keeper),
+        reload_certificates_(std::move(reload_certificates)) {}
   Task<void> serve(http::Exchange& exchange) override;
 
  private:
@@ -34,12 +41,15 @@ class AdminApi final : public http::Handler {
   Task<Result<json::value>> apply(http::Exchange& exchange);
   Task<Result<json::value>> restrict_region(http::Exchange& exchange);  // restrictions.cpp
   Task<Result<json::value>> lift_restriction(http::Exchange& exchange);
+  Result<json::value> catalog() const;
+  Task<Result<json::value>> apply_catalog(http::Exchange& exchange);
   json::object documents() const;
   Result<json::value> proof() const;
   json::object peer_status(const peer::PeerConfig& peer) const;
 
   gateway::Region& region_;
   gateway::Worker& worker_;
+  CatalogKeeper& keeper_;
   ReloadCertificates reload_certificates_;
 };
 

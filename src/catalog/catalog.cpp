@@ -11,15 +11,22 @@
 namespace tidegate::catalog {
 namespace {
 
+// RFC 8785, written out: the members come in order, and their names need no escapes.
 std::string hash_of(std::string_view profile, std::uint32_t version, const RegionId& source,
                     const std::vector<RegionId>& destinations) {
-  json::array names;
-  names.reserve(destinations.size());
-  for (const RegionId& region : destinations) names.emplace_back(region.str());
-  return to_hex(sha256(json::canonical(json::object{{"destinations", std::move(names)},
-                                                    {"profile", profile},
-                                                    {"source", source.str()},
-                                                    {"version", version}})));
+  std::string text = R"({"destinations":[)";
+  for (const RegionId& region : destinations) {
+    if (text.back() != '[') text += ',';
+    json::append_quoted(text, region.str());
+  }
+  text += R"(],"profile":)";
+  json::append_quoted(text, profile);
+  text += R"(,"source":)";
+  json::append_quoted(text, source.str());
+  text += R"(,"version":)";
+  json::append_number(text, version);
+  text += '}';
+  return to_hex(sha256(text));
 }
 
 template <class Map>
@@ -30,12 +37,39 @@ const typename Map::mapped_type* look_up(const Map& map, const auto& key) {
 
 }  // namespace
 
+std::string_view name_of(Membership membership) {
+  switch (membership) {
+    case Membership::unstated:
+      break;
+    case Membership::none:
+      return "none";
+    case Membership::eea:
+      return "eea";
+    case Membership::eu:
+      return "eu";
+  }
+  return "unstated";
+}
+
+std::string_view name_of(Scope scope) {
+  switch (scope) {
+    case Scope::in_region:
+      return "in_region";
+    case Scope::geographic:
+      return "geographic";
+    case Scope::global:
+      break;
+  }
+  return "global";
+}
+
 Row::Row(std::string profile_id, std::uint32_t version, RegionId source,
-         std::vector<RegionId> destinations)
+         std::vector<RegionId> destinations, std::uint64_t since)
     : profile_id_(std::move(profile_id)),
       version_(version),
       source_(std::move(source)),
-      regions_(std::move(destinations)) {
+      regions_(std::move(destinations)),
+      since_(since) {
   std::ranges::sort(regions_);
   hash_ = hash_of(profile_id_, version_, source_, regions_);
   destinations_.reserve(regions_.size());
@@ -78,18 +112,6 @@ std::string RowSubset::names() const {
   return out;
 }
 
-std::string_view name_of(Scope scope) {
-  switch (scope) {
-    case Scope::geographic:
-      return "geographic";
-    case Scope::global:
-      return "global";
-    case Scope::in_region:
-      break;
-  }
-  return "in_region";
-}
-
 Stage Lifecycle::at(WallTime now) const {
   if (end_of_life && now >= *end_of_life) return Stage::gone;
   return legacy && now >= *legacy ? Stage::legacy : Stage::active;
@@ -101,6 +123,20 @@ const Row* Profile::row(const RegionId& source) const {
 
 const Profile* Catalog::profile(std::string_view id) const {
   return look_up(profiles_, id);
+}
+
+const Profile* Catalog::profile(std::string_view id, std::uint32_t version) const {
+  const Profile* newest = profile(id);
+  if (!newest || newest->version == version) return newest;
+  const auto* before = look_up(earlier_, id);
+  if (!before) return nullptr;
+  const auto found = std::ranges::find(*before, version, &Profile::version);
+  return found == before->end() ? nullptr : &*found;
+}
+
+std::span<const Profile* const> Catalog::profiles_of(std::string_view model_id) const {
+  const auto* found = look_up(by_model_, model_id);
+  return found ? std::span<const Profile* const>(*found) : std::span<const Profile* const>();
 }
 
 const Model* Catalog::model(std::string_view id) const {
@@ -125,7 +161,7 @@ std::vector<const Profile*> Catalog::profiles_from(const RegionId& source) const
 }
 
 Row Catalog::in_region_row(std::string_view model_id, const RegionId& source) {
-  return Row(std::string(model_id), 1, source, {source});
+  return Row(std::string(model_id), 1, source, {source}, 0);
 }
 
 }  // namespace tidegate::catalog

@@ -299,7 +299,7 @@ TEST(Parse, RefusesAProfileThatComesTwice) {
   text.insert(start, profile + ",");
   const auto parsed = Catalog::parse(text);
   ASSERT_FALSE(parsed);
-  EXPECT_EQ(parsed.error().message, "catalogue: profiles[1]: \"eu.a.m\" comes twice");
+  EXPECT_EQ(parsed.error().message, "catalogue: profiles[1]: eu.a.m version 3 comes twice");
 }
 
 // Against the table that the data was generated from, where it is at hand.

@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 
 #include "aws/sigv4.hpp"
+#include "catalog/members.hpp"
 
 namespace tidegate::catalog {
 namespace {
-
-std::unexpected<Error> wrong(std::string_view where, std::string_view what) {
-  return fail(ErrorCode::configuration, fmt::format("catalogue: {}: {}", where, what));
-}
 
 Result<std::optional<WallTime>> read_time(const json::value& value, std::string_view where) {
   const auto time = value.is_string() ? aws::parse_iso8601(value.get_string()) : std::nullopt;

@@ -7,90 +7,16 @@
 #include <utility>
 
 #include "base/json.hpp"
-#include "base/limits.hpp"
 #include "catalog/catalog.hpp"
 #include "catalog/lifecycle.hpp"
+#include "catalog/limits.hpp"
+#include "catalog/members.hpp"
+#include "catalog/places.hpp"
 
 namespace tidegate::catalog {
 namespace {
 
 constexpr std::int64_t format_version = 1;
-
-std::unexpected<Error> wrong(std::string_view where, std::string_view what) {
-  return fail(ErrorCode::configuration, fmt::format("catalogue: {}: {}", where, what));
-}
-
-// One object of the document, its members asked for by name; finish() refuses those that nobody
-// asked for.
-class Members {
- public:
-  static Result<Members> open(const json::value& v, std::string where) {
-    if (!v.is_object()) return wrong(where, "must be an object");
-    return Members(v.get_object(), std::move(where));
-  }
-
-  Result<const json::value*> any(std::string_view name) {
-    asked_.push_back(name);
-    if (const json::value* v = json::find(object_, name)) return v;
-    return wrong(where_, fmt::format("member \"{}\" is missing", name));
-  }
-  // nullptr: it is not there.
-  const json::value* maybe(std::string_view name) {
-    const json::value* v = json::find(object_, name);
-    if (v) asked_.push_back(name);
-    return v;
-  }
-  Result<Lifecycle> lifecycle() {
-    const json::value* v = maybe("lifecycle");
-    if (!v) return Lifecycle{};
-    return read_lifecycle(*v, member("lifecycle"));
-  }
-  Result<std::string> text(std::string_view name) {
-    TRY(const json::value* v, any(name));
-    if (!v->is_string() || v->get_string().empty()) {
-      return wrong(member(name), "must be a string that is not empty");
-    }
-    return std::string(v->get_string());
-  }
-  Result<std::int64_t> integer(std::string_view name) {
-    TRY(const json::value* v, any(name));
-    if (!v->is_int64()) return wrong(member(name), "must be a whole number");
-    return v->get_int64();
-  }
-  Result<bool> boolean(std::string_view name) {
-    TRY(const json::value* v, any(name));
-    if (!v->is_bool()) return wrong(member(name), "must be true or false");
-    return v->get_bool();
-  }
-  Result<const json::array*> list(std::string_view name) {
-    TRY(const json::value* v, any(name));
-    if (!v->is_array()) return wrong(member(name), "must be a list");
-    return &v->get_array();
-  }
-  Result<const json::object*> object(std::string_view name) {
-    TRY(const json::value* v, any(name));
-    if (!v->is_object()) return wrong(member(name), "must be an object");
-    return &v->get_object();
-  }
-  // Call it once every member has been read.
-  Result<void> finish() const {
-    if (object_.size() == asked_.size()) return {};
-    for (const auto& m : object_) {
-      const std::string_view name = m.key();
-      if (std::ranges::find(asked_, name) == asked_.end()) {
-        return wrong(member(name), "is not a member that this version knows");
-      }
-    }
-    return {};
-  }
-  std::string member(std::string_view name) const { return fmt::format("{}.{}", where_, name); }
-
- private:
-  Members(const json::object& o, std::string where) : object_(o), where_(std::move(where)) {}
-  const json::object& object_;
-  std::string where_;
-  std::vector<std::string_view> asked_;
-};
 
 constexpr std::pair<std::string_view, Modality> modalities[] = {{"text", Modality::text},
                                                                 {"image", Modality::image},
@@ -114,15 +40,10 @@ Result<std::vector<Modality>> read_modalities(Members& members, std::string_view
   return out;
 }
 
-Result<RegionInfo> read_region(const json::value& v, std::string where) {
-  TRY(Members members, Members::open(v, std::move(where)));
-  TRY(std::string id, members.text("id"));
-  TRY(std::string city, members.text("city"));
-  TRY(std::string country, members.text("country"));
-  TRY(std::string partition, members.text("partition"));
-  TRY_VOID(members.finish());
-  return RegionInfo{RegionId(std::move(id)), std::move(partition), std::move(city),
-                    std::move(country)};
+Result<Lifecycle> lifecycle_of(Members& members) {
+  const json::value* v = members.optional("lifecycle");
+  if (!v) return Lifecycle{};
+  return read_lifecycle(*v, members.member("lifecycle"));
 }
 
 Result<Model> read_model(const json::value& v, std::string where) {
@@ -134,77 +55,47 @@ Result<Model> read_model(const json::value& v, std::string where) {
   TRY(model.input, read_modalities(members, "input"));
   TRY(model.output, read_modalities(members, "output"));
   TRY(model.streams, members.boolean("streams"));
-  TRY(model.lifecycle, members.lifecycle());
+  TRY(model.lifecycle, lifecycle_of(members));
   TRY_VOID(members.finish());
   return model;
 }
 
 // The destinations of one row, "*" expanded to the registered Regions of the source's partition.
 Result<std::vector<RegionId>> read_row(const Catalog& catalog, const RegionInfo& source,
-                                       const json::value& v, std::string_view where) {
+                                       const json::value& v) {
+  const auto refuse = [](std::string what) { return fail(ErrorCode::configuration, what); };
   const json::array* names = v.if_array();
-  if (!names || names->empty()) return wrong(where, "must be a list of Regions that is not empty");
+  if (!names || names->empty()) return refuse("must be a list of Regions that is not empty");
   std::vector<RegionId> row;
+  row.reserve(names->size());
   for (const json::value& item : *names) {
-    if (!item.is_string()) return wrong(where, "must be a list of Regions");
+    if (!item.is_string()) return refuse("must be a list of Regions");
     const std::string_view name = item.get_string();
     if (name == "*") {
-      if (names->size() > 1) return wrong(where, "\"*\" must stand alone");
+      if (names->size() > 1) return refuse("\"*\" must stand alone");
       for (const RegionInfo& region : catalog.regions()) {
         if (region.partition == source.partition) row.push_back(region.id);
       }
       return row;
     }
     const RegionInfo* region = catalog.region(RegionId(std::string(name)));
-    if (!region) return wrong(where, fmt::format("Region \"{}\" is not registered", name));
+    if (!region) return refuse(fmt::format("Region \"{}\" is not registered", name));
     if (region->partition != source.partition) {
-      return wrong(where, fmt::format("Region \"{}\" is in another partition", name));
+      return refuse(fmt::format("Region \"{}\" is in another partition", name));
     }
     if (std::ranges::find(row, region->id) != row.end()) {
-      return wrong(where, fmt::format("Region \"{}\" comes twice", name));
+      return refuse(fmt::format("Region \"{}\" comes twice", name));
     }
     row.push_back(region->id);
   }
   return row;
 }
 
-Result<std::uint32_t> read_version(Members& members) {
-  TRY(const std::int64_t version, members.integer("version"));
-  if (version < 1 || version > limits::profile_version_max) {
-    return wrong(members.member("version"),
-                 fmt::format("must be from 1 to {}", limits::profile_version_max));
+Result<std::uint64_t> epoch_of(const json::value& v, std::string_view where) {
+  if (!v.is_int64() || v.get_int64() < 0 || v.get_int64() > limits::catalog_epoch_max) {
+    return wrong(where, "must be the epoch of a bundle");
   }
-  return static_cast<std::uint32_t>(version);
-}
-
-// Its Regions by name, or "*" alone: every Region of the source's partition.
-Result<Geography> read_geography(const Catalog& catalog, const json::value& v, std::string where) {
-  TRY(Members members, Members::open(v, std::move(where)));
-  Geography geography;
-  TRY(geography.id, members.text("id"));
-  TRY(geography.version, read_version(members));
-  TRY(const json::array* names, members.list("regions"));
-  TRY_VOID(members.finish());
-  const std::string at = members.member("regions");
-  if (names->empty()) return wrong(at, "must be a list of Regions that is not empty");
-  for (const json::value& item : *names) {
-    if (!item.is_string()) return wrong(at, "must be a list of Regions");
-    const RegionId id{std::string(item.get_string())};
-    if (id.str() == "*") {
-      if (names->size() > 1) return wrong(at, "\"*\" must stand alone");
-      return geography;
-    }
-    if (!catalog.region(id)) {
-      return wrong(at, fmt::format("Region \"{}\" is not registered", id.str()));
-    }
-    geography.regions.push_back(id);
-  }
-  std::ranges::sort(geography.regions);
-  if (const auto twice = std::ranges::adjacent_find(geography.regions);
-      twice != geography.regions.end()) {
-    return wrong(at, fmt::format("Region \"{}\" comes twice", twice->str()));
-  }
-  return geography;
+  return static_cast<std::uint64_t>(v.get_int64());
 }
 
 Result<Scope> read_scope(Members& members) {
@@ -231,6 +122,10 @@ class CatalogReader {
     TRY(const json::array* geographies, members.list("geographies"));
     TRY(const json::array* models, members.list("models"));
     TRY(const json::array* profiles, members.list("profiles"));
+    if (members.optional("revoked")) {
+      TRY(const json::array* revoked, members.list("revoked"));
+      TRY_VOID(read_revoked(*revoked));
+    }
     TRY_VOID(members.finish());
     TRY_VOID(read_regions(*regions));
     TRY_VOID(read_geographies(*geographies));
@@ -281,20 +176,53 @@ class CatalogReader {
     return {};
   }
 
-  Result<void> read_profiles(const json::array& items) {
+  Result<void> read_revoked(const json::array& items) {
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const std::string where = fmt::format("profiles[{}]", i);
-      TRY(Profile profile, read_profile(items[i], where));
-      const std::string id = profile.id;
-      if (!catalog_->profiles_.emplace(id, std::move(profile)).second) {
-        return wrong(where, fmt::format("\"{}\" comes twice", id));
+      const std::string where = fmt::format("revoked[{}]", i);
+      TRY(Members members, Members::open(items[i], where));
+      TRY(std::string profile, members.text("profile"));
+      TRY(const std::uint32_t version, read_version(members));
+      TRY_VOID(members.finish());
+      if (!catalog_->revoked_.emplace(profile, version).second) {
+        return wrong(where, fmt::format("\"{}\" comes twice", profile));
       }
     }
     return {};
   }
 
-  Result<Profile> read_profile(const json::value& v, std::string where) {
-    TRY(Members members, Members::open(v, std::move(where)));
+  // Of several versions of a profile the highest is in force.
+  Result<void> read_profiles(const json::array& items) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      TRY(Profile profile, read_profile(items[i], i));
+      const auto revoked = catalog_->revoked_.find(profile.id);
+      if (revoked != catalog_->revoked_.end() && profile.version <= revoked->second) {
+        return wrong(fmt::format("profiles[{}]", i),
+                     fmt::format("{} version {} is revoked", profile.id, profile.version));
+      }
+      const auto [at, is_new] = catalog_->profiles_.try_emplace(profile.id);
+      if (!is_new) {
+        auto& earlier = catalog_->earlier_[profile.id];
+        if (profile.version > at->second.version) std::swap(profile, at->second);
+        const auto place =
+            std::ranges::lower_bound(earlier, profile.version, std::greater{}, &Profile::version);
+        if (profile.version == at->second.version ||
+            (place != earlier.end() && place->version == profile.version)) {
+          return wrong(fmt::format("profiles[{}]", i),
+                       fmt::format("{} version {} comes twice", profile.id, profile.version));
+        }
+        earlier.insert(place, std::move(profile));
+      } else {
+        at->second = std::move(profile);
+      }
+    }
+    for (const auto& [id, profile] : catalog_->profiles_) {
+      catalog_->by_model_[profile.model_id].push_back(&profile);
+    }
+    return {};
+  }
+
+  Result<Profile> read_profile(const json::value& v, std::size_t index) {
+    TRY(Members members, Members::open(v, fmt::format("profiles[{}]", index)));
     Profile profile;
     TRY(profile.id, members.text("id"));
     TRY(profile.name, members.text("name"));
@@ -312,23 +240,46 @@ class CatalogReader {
       return wrong(members.member("id"), "must be the geography, a dot and the model");
     }
     TRY(profile.version, read_version(members));
-    TRY(profile.lifecycle, members.lifecycle());
-    TRY(const json::object* rows, members.object("rows"));
-    if (rows->empty()) return wrong(members.member("rows"), "must have a row");
-    TRY_VOID(members.finish());
-    for (const auto& row : *rows) {
-      const std::string at = fmt::format("{} ({}): row {}", members.member("rows"), profile.id,
-                                         std::string_view(row.key()));
-      const RegionInfo* source = catalog_->region(RegionId(std::string(row.key())));
-      if (!source) return wrong(at, "the source Region is not registered");
-      TRY(std::vector<RegionId> destinations, read_row(*catalog_, *source, row.value(), at));
-      if (profile.scope == Scope::in_region && destinations != std::vector{source->id}) {
-        return wrong(at, "an in_region profile runs at its source only");
-      }
-      profile.rows.emplace(source->id,
-                           Row(profile.id, profile.version, source->id, std::move(destinations)));
+    TRY(profile.lifecycle, lifecycle_of(members));
+    if (const json::value* since = members.optional("since")) {
+      TRY(profile.since, epoch_of(*since, members.member("since")));
     }
+    const json::object none;
+    const json::object* rows_since = &none;
+    if (members.optional("rows_since")) {
+      TRY(rows_since, members.object("rows_since"));
+    }
+    TRY(const json::object* rows, members.object("rows"));
+    TRY_VOID(members.finish());
+    TRY_VOID(read_rows(profile, *rows, *rows_since, members.member("rows")));
     return profile;
+  }
+
+  Result<void> read_rows(Profile& profile, const json::object& rows, const json::object& rows_since,
+                         const std::string& where) {
+    if (rows.empty()) return wrong(where, "must have a row");
+    const auto refuse = [&](std::string_view source, std::string_view what) {
+      return wrong(fmt::format("{} ({}): row {}", where, profile.id, source), what);
+    };
+    for (const auto& row : rows) {
+      const RegionInfo* source = catalog_->region(RegionId(std::string(row.key())));
+      if (!source) return refuse(row.key(), "the source Region is not registered");
+      auto destinations = read_row(*catalog_, *source, row.value());
+      if (!destinations) return refuse(row.key(), destinations.error().message);
+      if (profile.scope == Scope::in_region && *destinations != std::vector{source->id}) {
+        return refuse(row.key(), "an in_region profile runs at its source only");
+      }
+      std::uint64_t since = profile.since;
+      if (const json::value* later = rows_since.if_contains(row.key())) {
+        TRY(since, epoch_of(*later, where));
+      }
+      profile.rows.emplace(source->id, Row(profile.id, profile.version, source->id,
+                                           *std::move(destinations), since));
+    }
+    for (const auto& later : rows_since) {
+      if (!rows.contains(later.key())) return refuse(later.key(), "rows_since names no row");
+    }
+    return {};
   }
 
   std::shared_ptr<Catalog> catalog_ = std::make_shared<Catalog>();

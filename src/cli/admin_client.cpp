@@ -93,8 +93,13 @@ Result<json::value> admin_get(const std::string& socket, const std::string& targ
 
 Result<json::value> admin_post(const std::string& socket, const std::string& target,
                                const json::value& body) {
+  return admin_post_text(socket, target, json::serialize(body));
+}
+
+Result<json::value> admin_post_text(const std::string& socket, const std::string& target,
+                                    std::string body) {
   TRY(const auto answer,
-      call({.socket = socket, .host = {}}, head_of("POST", target), json::serialize(body)));
+      call({.socket = socket, .host = {}}, head_of("POST", target), std::move(body)));
   return read_answer(socket, answer);
 }
 

@@ -38,6 +38,8 @@ Result<std::string> socket_of(const AdminTarget& target, const std::string& regi
 Result<json::value> admin_get(const std::string& socket, const std::string& target);
 Result<json::value> admin_post(const std::string& socket, const std::string& target,
                                const json::value& body);
+Result<json::value> admin_post_text(const std::string& socket, const std::string& target,
+                                    std::string body);
 
 // Percent-encodes a query's value.
 std::string query_escaped(std::string_view text);

@@ -6,6 +6,7 @@
 
 #include "base/time.hpp"
 #include "catalog/catalog.hpp"
+#include "cli/catalog_files.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
 #include "cli/pki.hpp"
@@ -17,7 +18,7 @@ namespace tidegate::cli {
 namespace {
 
 struct Options {
-  std::string config, documents;
+  std::string config, documents, catalog;
   bool reference = false;
 };
 
@@ -34,14 +35,30 @@ void check_files(const gateway::RegionConfig& config, std::vector<Error>& proble
   pair(config.api_tls, api_key_credential, "");
   pair(config.peer_tls, peer_key_credential,
        peer::RegionIdentity{config.region, config.operator_domain, config.node}.uri());
+  if (auto signers = read_signers(config.catalog_signers); !signers)
+    problems.push_back(signers.error());
   for (const auto& peer : config.peers) {
     if (auto bundle = pki::check_bundle(peer.trust_bundle); !bundle)
       problems.push_back(bundle.error());
   }
 }
 
-Exit check_region(const std::string& file) {
-  const auto config = config::check_region_config(file, *catalog::Catalog::built_in());
+// Against the bundle that is named on the command line, else in the file, else the built-in
+// library.
+Result<std::shared_ptr<const catalog::Catalog>> catalog_to_check(const Options& options) {
+  if (!options.catalog.empty()) {
+    TRY(const auto bundle, read_bundle(options.catalog));
+    return bundle.catalog();
+  }
+  const auto config = config::check_region_config(options.config, nullptr);
+  return config ? catalog_named_by(*config) : catalog::Catalog::built_in();
+}
+
+Exit check_region(const Options& options) {
+  const std::string& file = options.config;
+  const auto catalog = catalog_to_check(options);
+  if (!catalog) return report(catalog.error());
+  const auto config = config::check_region_config(file, catalog->get());
   std::vector<Error> problems = config ? std::vector<Error>{} : config.error();
   if (config) check_files(*config, problems);
   for (const Error& problem : problems) report(problem);
@@ -75,7 +92,7 @@ Exit run(const Options& options) {
         "or both");
     return Exit::usage;
   }
-  Exit code = options.config.empty() ? Exit::ok : check_region(options.config);
+  Exit code = options.config.empty() ? Exit::ok : check_region(options);
   if (!options.documents.empty() && check_documents(options.documents) != Exit::ok)
     code = Exit::failed;
   return code;
@@ -89,6 +106,8 @@ void add_check(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<Options>();
   command->add_option("-c,--config", options->config, "A Region's tidegate.yaml");
   command->add_option("-f,--file", options->documents, "Documents: policies, principals, keys");
+  command->add_option("--catalog", options->catalog,
+                      "The bundle in force; else the one that the file names");
   command->add_flag("--print-reference", options->reference,
                     "Print every key of both files as Markdown");
   command->callback([options, &outcome] { outcome.code = run(*options); });

@@ -41,7 +41,8 @@ class DevLayoutTest : public testing::Test {
 TEST_F(DevLayoutTest, ConfigurationsAreGoodAndPointAtEachOther) {
   const auto layout = lay_down_at(now);
   for (const DevRegion& region : layout.regions) {
-    const auto config = config::check_region_config(region.config(), *catalog::Catalog::built_in());
+    const auto config =
+        config::check_region_config(region.config(), catalog::Catalog::built_in().get());
     ASSERT_TRUE(config) << config.error().front().message;
     EXPECT_EQ(config->region.str(), region.name);
     EXPECT_EQ(config->admin_socket, region.admin_socket().string());

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "cli/catalog_files.hpp"
 #include "cli/commands.hpp"
 #include "cli/egress.hpp"
 #include "cli/files.hpp"
@@ -51,8 +52,11 @@ Result<void> emit(const Options& options, const std::string& name, const std::st
 Result<void> run(Options options) {
   TRY_VOID(check_user(options.egress.user));
   TRY_VOID(check_clients(options.egress.clients));
-  const auto catalog = catalog::Catalog::built_in();
-  const auto config = config::check_region_config(options.config, *catalog);
+  // Twice: what it says of its catalogue is needed to look up what else it names.
+  auto config = config::check_region_config(options.config, nullptr);
+  if (!config) return fail(config.error().front());
+  TRY(const auto catalog, catalog_of(*config));
+  config = config::check_region_config(options.config, catalog.get());
   if (!config) return fail(config.error().front());
   options.egress.config_file =
       std::filesystem::absolute(options.config).lexically_normal().string();

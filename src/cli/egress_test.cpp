@@ -28,8 +28,8 @@ const std::string named =
     ".amazonaws.com\", api_key: k}\n";
 
 gateway::RegionConfig config_of(std::string text) {
-  auto config =
-      config::parse_region_config(text, "t.yaml", "/etc/tidegate", *catalog::Catalog::built_in());
+  auto config = config::parse_region_config(text, "t.yaml", "/etc/tidegate",
+                                            catalog::Catalog::built_in().get());
   EXPECT_TRUE(config) << config.error().front().message;
   return config ? *std::move(config) : gateway::RegionConfig{};
 }

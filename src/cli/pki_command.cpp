@@ -5,6 +5,7 @@
 #include "aws/sigv4.hpp"
 #include "catalog/catalog.hpp"
 #include "cli/admin_client.hpp"
+#include "cli/catalog_files.hpp"
 #include "cli/commands.hpp"
 #include "cli/pki.hpp"
 #include "config/did_you_mean.hpp"
@@ -13,7 +14,7 @@ namespace tidegate::cli {
 namespace {
 
 struct Options {
-  std::string directory = "pki", operator_domain, file;
+  std::string directory = "pki", operator_domain, file, catalog;
   std::vector<std::string> regions, names;
   pki::IssueRequest issue;
   int days = 90;
@@ -41,7 +42,12 @@ Exit show_made(const Result<std::vector<pki::Outcome>>& outcomes) {
 }
 
 Exit init(const Options& options) {
-  const auto catalog = catalog::Catalog::built_in();
+  auto catalog = catalog::Catalog::built_in();
+  if (!options.catalog.empty()) {
+    const auto bundle = read_bundle(options.catalog);
+    if (!bundle) return report(bundle.error());
+    catalog = bundle->catalog();
+  }
   std::vector<std::string_view> known;
   for (const auto& region : catalog->regions()) known.push_back(region.id.str());
   for (const std::string& region : options.regions) {
@@ -194,6 +200,8 @@ void add_pki(CLI::App& app, Outcome& outcome) {
       ->add_option("--regions,--region", options->regions, "Regions whose authorities to make here")
       ->delimiter(',')
       ->required();
+  init_command->add_option("--catalog", options->catalog,
+                           "The bundle that knows Regions of your own");
   init_command->callback([options, &outcome] { outcome.code = init(*options); });
 
   auto* issue_command = command->add_subcommand(

@@ -2,11 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-
 #include "cli/admin_client.hpp"
+#include "cli/catalog_files.hpp"
 #include "cli/commands.hpp"
 #include "cli/proof_view.hpp"
 #include "config/documents.hpp"
@@ -14,8 +11,6 @@
 
 namespace tidegate::cli {
 namespace {
-
-constexpr std::size_t catalog_bytes_max = 64'000'000;  // 10,000 profiles take 10 MB
 
 struct Options {
   AdminTarget target;
@@ -26,15 +21,14 @@ struct Options {
   bool as_json() const { return output == "json"; }
 };
 
+// A catalogue's document, or a bundle that has one.
 Result<std::shared_ptr<const catalog::Catalog>> load(const std::string& file) {
   if (file.empty()) return catalog::Catalog::built_in();
-  std::ifstream in(file, std::ios::binary);
-  std::error_code error;
-  if (!in || std::filesystem::file_size(file, error) > catalog_bytes_max || error) {
-    return fail(ErrorCode::configuration, fmt::format("{} cannot be read as a catalogue", file),
-                fmt::format("name a file of at most {} bytes", catalog_bytes_max));
+  TRY(const std::string text, read_catalog_file(file));
+  if (text.starts_with(R"({"bundle":)")) {
+    TRY(const auto bundle, read_bundle(file));
+    return bundle.catalog();
   }
-  const std::string text(std::istreambuf_iterator<char>(in), {});
   auto parsed = catalog::Catalog::parse(text);
   if (!parsed) parsed.error().message = fmt::format("{}: {}", file, parsed.error().message);
   return parsed;

@@ -1,4 +1,5 @@
 // tidegate serve: one Region's gateway.
+#include "cli/catalog_files.hpp"
 #include "cli/commands.hpp"
 #include "cli/server.hpp"
 #include "config/region.hpp"
@@ -7,7 +8,12 @@ namespace tidegate::cli {
 namespace {
 
 Exit run(const std::string& file) {
-  auto config = config::load_region_config(file);
+  // Twice: what it says of its catalogue is needed to look up what else it names.
+  auto config = config::load_region_config(file, nullptr);
+  if (!config) return report(config.error());
+  const auto catalog = catalog_of(*config);
+  if (!catalog) return report(catalog.error());
+  config = config::load_region_config(file, catalog->get());
   if (!config) return report(config.error());
   log::configure(config->log_level, config->log_format, config->region.str());
   auto server = Server::start(*std::move(config));

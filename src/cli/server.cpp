@@ -8,12 +8,13 @@
 #include <thread>
 
 #include "admin/admin_api.hpp"
+#include "admin/catalog_keeper.hpp"
 #include "aws/errors.hpp"
 #include "base/sabotage.hpp"
 #include "cli/backend_links.hpp"
 #include "cli/background_thread.hpp"
+#include "cli/catalog_files.hpp"
 #include "cli/files.hpp"
-#include "cli/proven_catalog.hpp"
 #include "config/region.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
@@ -23,6 +24,7 @@
 #include "net/tls_context.hpp"
 #include "net/worker_thread.hpp"
 #include "store/file_disk.hpp"
+#include "store/sqlite_bundles.hpp"
 #include "store/sqlite_documents.hpp"
 #include "store/sqlite_profiles.hpp"
 #include "store/sqlite_restrictions.hpp"
@@ -100,7 +102,6 @@ struct Unit {
         links(loop, rng,
               peer::RegionIdentity{region.config().region, region.config().operator_domain,
                                    region.config().node},
-              region.destinations_to_dial(),
               net::dial_with_tls(loop, [&certificates] { return certificates.peers(); })),
         worker(region,
                gateway::WorkerPorts{loop, rng, links,
@@ -147,6 +148,8 @@ class RealServer final : public Server {
  private:
   Result<void> make_state_folder();
   Result<void> open_stores();
+  Result<gateway::CatalogInForce> open_catalog();
+  Result<void> try_documents(const gateway::CatalogInForce& in_force) const;
   Result<void> listen();
   void start_unit(std::size_t index, Descriptor api, Descriptor peer, Descriptor admin);
   Result<json::object> reload();
@@ -163,6 +166,9 @@ class RealServer final : public Server {
   std::unique_ptr<gateway::DocumentStore> documents_;
   std::unique_ptr<gateway::ApplicationProfileStore> profiles_;
   std::unique_ptr<gateway::RestrictionStore> restrictions_;
+  std::unique_ptr<gateway::BundleStore> bundles_;
+  SystemRng keeper_rng_;  // the keeper works in the background
+  std::unique_ptr<admin::CatalogKeeper> keeper_;
   std::unique_ptr<BackgroundThread> background_;
   std::unique_ptr<gateway::Region> region_;
   std::vector<std::unique_ptr<net::WorkerThread>> threads_;
@@ -201,14 +207,35 @@ Result<void> RealServer::open_stores() {
   TRY(documents_, store::SqliteDocuments::open(config_.state_dir + "/documents.sqlite"));
   TRY(profiles_, store::SqliteProfiles::open(config_.state_dir + "/documents.sqlite"));
   TRY(restrictions_, store::SqliteRestrictions::open(config_.state_dir + "/documents.sqlite"));
+  TRY(bundles_, store::SqliteBundles::open(config_.state_dir + "/documents.sqlite"));
   background_ = std::make_unique<BackgroundThread>();
-  TRY(auto found, find_catalog());
-  TRY(auto catalog, take_into_force(std::move(found), config_.region.str(), *log_, clock_, rng_));
+  TRY(auto catalog, open_catalog());
   TRY(region_,
       gateway::Region::create(
           config_, std::move(catalog),
           {clock_, *log_, *background_, *documents_, *profiles_, *restrictions_}, rng_.next()));
   return {};
+}
+
+Result<void> RealServer::try_documents(const gateway::CatalogInForce& in_force) const {
+  TRY(const auto documents, documents_->load());
+  TRY_VOID(gateway::Snapshot::build(in_force, documents, config_, nullptr));
+  return {};
+}
+
+Result<gateway::CatalogInForce> RealServer::open_catalog() {
+  TRY(auto signers, read_signers(config_.catalog_signers));
+  keeper_ = std::make_unique<admin::CatalogKeeper>(
+      config_.region.str(), std::move(signers),
+      admin::CatalogKeeper::Ports{
+          *bundles_, *log_, clock_, keeper_rng_,
+          [this](const gateway::CatalogInForce& in_force) { return try_documents(in_force); }});
+  std::string first;
+  if (!config_.catalog_bundle.empty()) {
+    TRY(first, read_catalog_file(config_.catalog_bundle));
+  }
+  TRY(auto library, find_catalog());
+  return keeper_->open(first, std::move(library));
 }
 
 Result<void> RealServer::listen() {
@@ -241,7 +268,6 @@ void RealServer::start_unit(std::size_t index, Descriptor api, Descriptor peer, 
   threads_[index]->call([&] {
     Unit& unit = *units_[index];
     unit.worker.start();
-    unit.links.start();
     const auto security =
         config_.api_tls.empty() ? net::Security::plain : net::Security::plain_or_tls;
     unit.api_listener = std::make_unique<net::Listener>(
@@ -255,7 +281,7 @@ void RealServer::start_unit(std::size_t index, Descriptor api, Descriptor peer, 
           unit.loop, std::move(peer), unit.worker.peer_handler(), std::move(options));
     }
     if (admin) {
-      unit.admin.emplace(*region_, unit.worker, [this] { return reload(); });
+      unit.admin.emplace(*region_, unit.worker, *keeper_, [this] { return reload(); });
       unit.admin_listener = std::make_unique<net::Listener>(
           unit.loop, std::move(admin), *unit.admin, unit.options(net::Security::plain, {}));
     }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "catalog/limits.hpp"
 #include "config/region_tables.hpp"
 
 namespace tidegate::config {
@@ -40,7 +41,7 @@ std::vector<std::string_view> region_names(const catalog::Catalog& catalog) {
 class CrossChecks {
  public:
   CrossChecks(Reader& reader, const YAML::Node& root, const RegionConfig& config,
-              const catalog::Catalog& catalog)
+              const catalog::Catalog* catalog)
       : reader_(reader), root_(root), config_(config), catalog_(catalog) {}
 
   void run() {
@@ -48,6 +49,7 @@ class CrossChecks {
     backends();
     models();
     peers();
+    signers();
     certificates("api", config_.api_tls);
     certificates("peer", config_.peer_tls);
     if ((config_.peer.port != 0 || !config_.peers.empty()) && config_.peer_tls.empty()) {
@@ -67,10 +69,10 @@ class CrossChecks {
 
  private:
   void region(const YAML::Mark& mark, std::string_view key, const catalog::RegionId& region) {
-    if (region.str().empty() || catalog_.region(region)) return;
+    if (!catalog_ || region.str().empty() || catalog_->region(region)) return;
     reader_.problem(mark, fmt::format("\"{}\" is \"{}\"", key, region.str()),
                     "the catalogue knows no such Region",
-                    did_you_mean(region.str(), region_names(catalog_)));
+                    did_you_mean(region.str(), region_names(*catalog_)));
   }
 
   // True (and a problem) if the name was there before.
@@ -150,7 +152,9 @@ class CrossChecks {
     const auto backend =
         std::ranges::find(config_.backends, model.backend, &model::BackendConfig::name);
     if (backend == config_.backends.end() || backend->kind != model::BackendKind::bedrock) return;
-    if (model::is_in_region_model(model.served_as) && !catalog_.profile(model.served_as)) return;
+    if (model::is_in_region_model(model.served_as) &&
+        !(catalog_ && catalog_->profile(model.served_as)))
+      return;
     reader_.problem(mark_of_item(root_, "models", index, "served_as"),
                     fmt::format("\"served_as\" is \"{}\"", model.served_as),
                     "AWS would route an inference profile or an ARN onwards, to Regions that this "
@@ -161,11 +165,13 @@ class CrossChecks {
   void models() {
     std::set<std::string> seen;
     std::vector<std::string_view> known;
-    for (const auto& [id, model] : catalog_.models()) known.push_back(id);
+    if (catalog_) {
+      for (const auto& [id, model] : catalog_->models()) known.push_back(id);
+    }
     for (std::size_t i = 0; i < config_.models.size(); ++i) {
       const auto& model = config_.models[i];
       duplicate(seen, model.model_id, "models", i, "id");
-      if (!model.model_id.empty() && !catalog_.model(model.model_id)) {
+      if (catalog_ && !model.model_id.empty() && !catalog_->model(model.model_id)) {
         reader_.problem(mark_of_item(root_, "models", i, "id"),
                         fmt::format("\"id\" is \"{}\"", model.model_id),
                         "the catalogue knows no such model", did_you_mean(model.model_id, known));
@@ -193,6 +199,25 @@ class CrossChecks {
     }
   }
 
+  void signers() {
+    std::set<std::string> seen;
+    for (const auto& signer : config_.catalog_signers) {
+      if (signer.name.empty()) {
+        reader_.problem(mark_of(root_, "catalog", "signers"), "a signer has an empty name",
+                        "the record must say who signed", "write their name");
+      }
+      if (seen.insert(signer.name).second) continue;
+      reader_.problem(mark_of(root_, "catalog", "signers"),
+                      fmt::format("the signer {} is there twice", signer.name),
+                      "two signatures must be by two people", "remove or rename one of them");
+    }
+    if (config_.catalog_signers.size() > limits::catalog_signers_max) {
+      reader_.problem(mark_of(root_, "catalog", "signers"), "there are too many signers",
+                      fmt::format("at most {} are trusted", limits::catalog_signers_max),
+                      "remove those who do not sign any more");
+    }
+  }
+
   void certificates(std::string_view which, const gateway::TlsFiles& files) {
     if (files.certificate.empty() == files.key.empty()) return;
     reader_.problem(
@@ -205,7 +230,7 @@ class CrossChecks {
   Reader& reader_;
   const YAML::Node& root_;
   const RegionConfig& config_;
-  const catalog::Catalog& catalog_;
+  const catalog::Catalog* catalog_;
   std::set<std::string> backends_;
   std::vector<std::string_view> names_;
 };
@@ -214,7 +239,7 @@ class CrossChecks {
 
 Checked<RegionConfig> parse_region_config(const std::string& text, const std::string& file,
                                           const std::filesystem::path& directory,
-                                          const catalog::Catalog& catalog) {
+                                          const catalog::Catalog* catalog) {
   Reader reader(file, directory);
   RegionConfig config;
   if (const YAML::Node root = reader.parse(text); root.IsDefined()) {
@@ -228,15 +253,16 @@ Checked<RegionConfig> parse_region_config(const std::string& text, const std::st
 }
 
 Checked<RegionConfig> check_region_config(const std::filesystem::path& file,
-                                          const catalog::Catalog& catalog) {
+                                          const catalog::Catalog* catalog) {
   const auto text = read_file(file, limits::configuration_bytes_max);
   if (!text) return std::unexpected(std::vector<Error>{text.error()});
   return parse_region_config(*text, file.string(), std::filesystem::absolute(file).parent_path(),
                              catalog);
 }
 
-Result<RegionConfig> load_region_config(const std::filesystem::path& file) {
-  auto config = check_region_config(file, *catalog::Catalog::built_in());
+Result<RegionConfig> load_region_config(const std::filesystem::path& file,
+                                        const catalog::Catalog* catalog) {
+  auto config = check_region_config(file, catalog);
   if (config) return std::move(*config);
   Error first = config.error().front();
   if (config.error().size() > 1) {

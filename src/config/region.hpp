@@ -16,16 +16,17 @@ namespace tidegate::config {
 template <class T>
 using Checked = std::expected<T, std::vector<Error>>;
 
-// `file` names the text in messages, `directory` is where its relative paths begin.
+// `file` names the text in messages, `directory` is where its relative paths begin. Without a
+// catalogue nothing is looked up in one: for a first look that finds out where it is.
 Checked<gateway::RegionConfig> parse_region_config(const std::string& text, const std::string& file,
                                                    const std::filesystem::path& directory,
-                                                   const catalog::Catalog& catalog);
+                                                   const catalog::Catalog* catalog);
 Checked<gateway::RegionConfig> check_region_config(const std::filesystem::path& file,
-                                                   const catalog::Catalog& catalog);
+                                                   const catalog::Catalog* catalog);
 
-// The same against the built-in catalogue, with the first problem as the error. Errors:
-// configuration.
-Result<gateway::RegionConfig> load_region_config(const std::filesystem::path& file);
+// The same with the first problem as the error. Errors: configuration.
+Result<gateway::RegionConfig> load_region_config(const std::filesystem::path& file,
+                                                 const catalog::Catalog* catalog);
 
 // Every key of the file, for docs/reference/configuration.md.
 std::vector<KeyText> region_reference();

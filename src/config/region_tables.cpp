@@ -394,6 +394,14 @@ const Key<RegionConfig> region_keys[] = {
      [](std::vector<KeyText>& out, const std::string& p) {
        describe(Table<RegionConfig>(log_keys), p + ".", out);
      }},
+    {"catalog", "section", optional, "the built-in library, as it is",
+     "Signed catalogues: own Regions, geographies, models and profiles.",
+     [](Reader& r, const YAML::Node& n, RegionConfig& c) {
+       read_section(r, n, "catalog", catalog_table(), c);
+     },
+     [](std::vector<KeyText>& out, const std::string& p) {
+       describe(catalog_table(), p + ".", out);
+     }},
     {"backends", "list of sections", optional, "none: this Region runs no model itself",
      "The model servers of this Region.",
      [](Reader& r, const YAML::Node& n, RegionConfig& c) {

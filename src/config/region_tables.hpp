@@ -7,5 +7,6 @@
 namespace tidegate::config {
 
 Table<gateway::RegionConfig> region_table();
+Table<gateway::RegionConfig> catalog_table();  // of its section "catalog"
 
 }  // namespace tidegate::config

@@ -19,7 +19,7 @@ listen:
 )";
 
 Checked<gateway::RegionConfig> parse(const std::string& text) {
-  return parse_region_config(text, "t.yaml", "/etc/tidegate", *catalog::Catalog::built_in());
+  return parse_region_config(text, "t.yaml", "/etc/tidegate", catalog::Catalog::built_in().get());
 }
 
 TEST(RegionConfig, ReadsTheLeastThatIsNeeded) {
@@ -276,10 +276,10 @@ TEST(RegionConfig, ReadsAFileReferenceBesideIt) {
   std::filesystem::create_directories(directory);
   std::ofstream(directory + "/node.txt") << "milan-b\n";
   std::ofstream(directory + "/t.yaml") << minimal << "node: ${file:node.txt}\n";
-  const auto config = load_region_config(directory + "/t.yaml");
+  const auto config = load_region_config(directory + "/t.yaml", nullptr);
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->node, "milan-b");
-  const auto absent = load_region_config(directory + "/none.yaml");
+  const auto absent = load_region_config(directory + "/none.yaml", nullptr);
   ASSERT_FALSE(absent);
   EXPECT_EQ(absent.error().message, directory + "/none.yaml: there is no such file");
 }

@@ -28,11 +28,14 @@ audit::AttemptRecord attempt_record(const model::Attempt& attempt, const catalog
   return out;
 }
 
-// Of the part of the row that the caller keeps to; none: the whole row.
-std::vector<std::string> names_of(const catalog::RowSubset* subset) {
+// Of the part of the row that the caller keeps to; none: the whole row. An older version of the row
+// may lack some of them.
+std::vector<std::string> names_of(const catalog::RowSubset* subset, const catalog::Row& row) {
   std::vector<std::string> out;
   if (!subset) return out;
-  for (const catalog::RegionId& region : subset->regions()) out.push_back(region.str());
+  for (const catalog::RegionId& region : subset->regions()) {
+    if (row.find(region)) out.push_back(region.str());
+  }
   return out;
 }
 
@@ -88,14 +91,19 @@ Task<model::Attempt> Pipeline::execute_here(http::Exchange& exchange, Trail& tra
 peer::RoutingToken Pipeline::make_token(const Trail& trail,
                                         const catalog::RegionId& destination) const {
   const Target& target = *trail.target;
+  // Where the other Region's catalogue is older and has no common version, this one's is sent: its
+  // refusal is the answer.
+  const catalog::Row* known =
+      worker_.row_known_to(destination, *target.row, *trail.snapshot->catalog);
+  const catalog::Row& row = known ? *known : *target.row;
   return {.jti = make_uuid(worker_.rng()),
           .request_id = trail.request_id,
           .source = region_.config().region.str(),
           .destination = destination.str(),
-          .profile = target.row->profile_id(),
-          .profile_version = target.row->version(),
-          .row_hash = target.row->hash(),
-          .subset = names_of(target.subset.get()),
+          .profile = row.profile_id(),
+          .profile_version = row.version(),
+          .row_hash = row.hash(),
+          .subset = names_of(target.subset.get(), row),
           .operation = std::string(trail.call->called),
           .model_id = target.model_id,
           .body_sha256 = to_hex(trail.call->body_hash),

@@ -1,5 +1,7 @@
 #include "gateway/peer_door.hpp"
 
+#include <charconv>
+
 #include "aws/errors.hpp"
 #include "base/sabotage.hpp"
 #include "gateway/counted.hpp"
@@ -74,6 +76,7 @@ peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64
       region_.counters(peer.region)->running_here.load(std::memory_order_relaxed);
   report.draining = region_.draining();
   report.drained = region_.drained();
+  report.catalog_epoch = worker_.snapshot()->catalog_epoch;
   for (const auto& [model_id, entry] : region_.models().entries()) {
     report.models[model_id] = {.ready = entry.backend->healthy(),
                                .slots = entry.backend->config().slots,
@@ -84,9 +87,27 @@ peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64
   return report;
 }
 
+// Whether the other Region says that its catalogue is newer: in a rolling update it may have rows
+// that this one does not know yet, which is no reason for an alarm.
+bool PeerDoor::is_ahead(const http::RequestHead& head) const {
+  const auto text = head.headers.get(peer::catalog_epoch_header);
+  std::uint64_t epoch = 0;
+  return text &&
+         std::from_chars(text->data(), text->data() + text->size(), epoch).ec == std::errc() &&
+         epoch > worker_.snapshot()->catalog_epoch;
+}
+
 Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity& peer) {
-  if (!region_.may_call_here(peer.region))
+  if (!region_.may_call_here(*worker_.snapshot()->catalog, peer.region)) {
+    if (is_ahead(exchange.head())) {
+      Error error{.code = ErrorCode::peer_unavailable,
+                  .message = "this Region's catalogue is older and has no row in common yet",
+                  .mend = {},
+                  .why = {}};
+      co_return co_await refuse(exchange, std::move(error), "");
+    }
     co_return co_await refuse_peer(exchange, "no_shared_row", {{"peer", peer.region.str()}});
+  }
   http::ResponseHead head;
   head.headers.add("content-type", "application/x-ndjson");
   if (!co_await exchange.begin(std::move(head))) co_return;
@@ -123,14 +144,16 @@ Task<Result<peer::RoutingToken>> PeerDoor::admit(http::Exchange& exchange,
   CO_TRY(body, std::move(whole));
   const Sha256 body_hash = sha256(body);
   const std::string operation(head.headers.get(peer::operation_header).value_or(""));
-  CO_TRY_VOID(region_.admission().admit({.peer_region = peer.region.str(),
-                                         .token = token,
-                                         .body_hash = body_hash,
-                                         .operation = operation,
-                                         .now = region_.clock().wall()}));
+  const auto snapshot = worker_.snapshot();
+  CO_TRY_VOID(snapshot->admission->admit({.peer_region = peer.region.str(),
+                                          .token = token,
+                                          .body_hash = body_hash,
+                                          .operation = operation,
+                                          .now = region_.clock().wall()}));
   // The row once more, of the Region that TLS has proved and not of the one that the token names:
   // what runs here has a row in this Region's catalogue, whoever admitted it.
-  if (!sabotage::off(sabotage::Layer::row) && !region_.row_to_here(token.profile, peer.region)) {
+  if (!sabotage::off(sabotage::Layer::row) &&
+      !region_.row_to_here(*snapshot->catalog, token.profile, token.profile_version, peer.region)) {
     co_return fail({.code = ErrorCode::fence_refused,
                     .message = "no row of this Region's catalogue brings the request here",
                     .mend = {},

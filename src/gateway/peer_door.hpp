@@ -23,6 +23,7 @@ class PeerDoor final : public http::Handler {
   Task<void> serve(http::Exchange& exchange) override;
 
  private:
+  bool is_ahead(const http::RequestHead& head) const;
   Task<void> report(http::Exchange& exchange, const peer::RegionIdentity& peer);
   Task<void> execute(http::Exchange& exchange, const peer::RegionIdentity& peer);
   // The token, believed: opened under this link's secret and admitted by this Region's own

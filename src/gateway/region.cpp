@@ -1,6 +1,7 @@
 #include "gateway/region.hpp"
 
 #include <array>
+#include <ranges>
 
 #include "gateway/worker.hpp"
 
@@ -13,8 +14,7 @@ bool in_force(const catalog::Profile& profile, const RegionConfig& config) {
 
 }  // namespace
 
-Region::Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> catalog,
-               RegionPorts ports, std::uint64_t epoch)
+Region::Region(RegionConfig config, CatalogInForce catalog, RegionPorts ports, std::uint64_t epoch)
     : config_(std::move(config)),
       catalog_(std::move(catalog)),
       ports_(ports),
@@ -23,25 +23,30 @@ Region::Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> cata
       telemetry_(config_.region.str()),
       application_profiles_(ports_.profiles),
       restrictions_(ports_.restrictions, ports_.clock),
-      admission_(catalog_, config_.region,
-                 std::make_shared<peer::ReplayTable>(limits::replay_entries),
-                 config_.global_profiles == GlobalProfiles::on) {
+      replay_(std::make_shared<peer::ReplayTable>(limits::replay_entries)) {
   for (const auto& peer : config_.peers) counters_.try_emplace(peer.region);
 }
 
-Result<std::unique_ptr<Region>> Region::create(RegionConfig config,
-                                               std::shared_ptr<const catalog::Catalog> catalog,
+Result<std::unique_ptr<Region>> Region::create(RegionConfig config, CatalogInForce catalog,
                                                RegionPorts ports, std::uint64_t epoch) {
   std::unique_ptr<Region> region(new Region(std::move(config), std::move(catalog), ports, epoch));
   TRY(const Documents documents, ports.documents.load());
-  TRY(region->snapshot_, Snapshot::build(region->catalog_, documents, region->config_));
+  TRY(region->snapshot_, region->build(region->catalog_, documents));
   TRY_VOID(region->application_profiles_.load());
   TRY_VOID(region->restrictions_.load());
   for (const Restriction& restriction : region->restrictions_.all()) {
     region->telemetry_.restriction(restriction.region.str(), name_of(restriction.kind),
                                    Telemetry::InForce::yes);
   }
+  region->telemetry_.catalog_epoch(region->catalog_.epoch);
   return region;
+}
+
+// The replay table outlives every catalogue: a token is used once, whatever was published
+// meanwhile.
+Result<std::shared_ptr<const Snapshot>> Region::build(const CatalogInForce& catalog,
+                                                      const Documents& documents) const {
+  return Snapshot::build(catalog, documents, config_, replay_);
 }
 
 std::shared_ptr<const Snapshot> Region::snapshot() const {
@@ -52,22 +57,36 @@ std::shared_ptr<const Snapshot> Region::snapshot() const {
 Result<std::uint64_t> Region::apply(const Documents& changes) {
   // Built once before it is stored, so that a document that cannot be read never reaches the store.
   TRY(const Documents stored, ports_.documents.load());
-  TRY_VOID(Snapshot::build(catalog_, merge(stored, changes), config_));
+  TRY_VOID(build(catalog_, merge(stored, changes)));
   TRY(const Documents applied, ports_.documents.apply(changes));
-  TRY(auto built, Snapshot::build(catalog_, applied, config_));
+  TRY(const auto built, build(catalog_, applied));
+  put_in_force(built);
+  return applied.version;
+}
+
+Result<void> Region::publish(CatalogInForce catalog) {
+  TRY(const Documents stored, ports_.documents.load());
+  TRY(const auto built, build(catalog, stored));
+  catalog_ = std::move(catalog);
+  put_in_force(built);
+  telemetry_.catalog_epoch(catalog_.epoch);
+  return {};
+}
+
+void Region::put_in_force(const std::shared_ptr<const Snapshot>& snapshot) {
   {
     std::lock_guard lock(snapshot_mutex_);
-    snapshot_ = built;
+    snapshot_ = snapshot;
   }
-  for (Worker* worker : workers_) worker->adopt(built);
-  return applied.version;
+  for (Worker* worker : workers_) worker->adopt(snapshot);
 }
 
 std::vector<peer::PeerConfig> destinations_to_dial(const RegionConfig& config,
                                                    const catalog::Catalog& catalog) {
   std::vector<peer::PeerConfig> out;
+  const auto profiles = catalog.profiles_from(config.region);
   for (const auto& peer : config.peers) {
-    for (const catalog::Profile* profile : catalog.profiles_from(config.region)) {
+    for (const catalog::Profile* profile : profiles) {
       if (in_force(*profile, config) && profile->row(config.region)->find(peer.region)) {
         out.push_back(peer);
         break;
@@ -77,17 +96,25 @@ std::vector<peer::PeerConfig> destinations_to_dial(const RegionConfig& config,
   return out;
 }
 
-const catalog::Row* Region::row_to_here(std::string_view profile,
+const catalog::Row* Region::row_to_here(const catalog::Catalog& catalog, std::string_view profile,
+                                        std::uint32_t version,
                                         const catalog::RegionId& source) const {
-  const catalog::Profile* known = catalog_->profile(profile);
-  const catalog::Row* row = known && in_force(*known, config_) ? known->row(source) : nullptr;
+  const catalog::Profile* known = catalog.profile(profile, version);
+  return known ? row_to_here(*known, source) : nullptr;
+}
+
+const catalog::Row* Region::row_to_here(const catalog::Profile& profile,
+                                        const catalog::RegionId& source) const {
+  const catalog::Row* row = in_force(profile, config_) ? profile.row(source) : nullptr;
   return row && row->find(config_.region) ? row : nullptr;
 }
 
-bool Region::may_call_here(const catalog::RegionId& source) const {
-  return std::ranges::any_of(catalog_->profiles(), [&](const auto& entry) {
-    return row_to_here(entry.first, source) != nullptr;
-  });
+bool Region::may_call_here(const catalog::Catalog& catalog, const catalog::RegionId& source) const {
+  const auto leads_here = [&](const catalog::Profile& profile) {
+    return row_to_here(profile, source) != nullptr;
+  };
+  return std::ranges::any_of(catalog.profiles() | std::views::values, leads_here) ||
+         std::ranges::any_of(catalog.earlier() | std::views::values | std::views::join, leads_here);
 }
 
 bool Region::is_peer(const catalog::RegionId& region) const {

@@ -48,8 +48,7 @@ std::vector<peer::PeerConfig> destinations_to_dial(const RegionConfig& config,
 class Region {
  public:
   // Errors: configuration, store_unavailable.
-  static Result<std::unique_ptr<Region>> create(RegionConfig config,
-                                                std::shared_ptr<const catalog::Catalog> catalog,
+  static Result<std::unique_ptr<Region>> create(RegionConfig config, CatalogInForce catalog,
                                                 RegionPorts ports, std::uint64_t epoch);
 
   const RegionConfig& config() const { return config_; }
@@ -62,23 +61,26 @@ class Region {
   RestrictionTable& restrictions() { return restrictions_; }
   const model::ModelMap& models() const { return *models_; }
   std::shared_ptr<const model::ModelMap> models_ptr() const { return models_; }
-  const peer::Admission& admission() const { return admission_; }
   std::uint64_t epoch() const { return epoch_; }
 
   std::shared_ptr<const Snapshot> snapshot() const;
   // Runs in the background (the store blocks); a bad change leaves the old snapshot in force.
   // Errors: configuration, store_unavailable.
   Result<std::uint64_t> apply(const Documents& changes);
+  // In the background, too: another catalogue, proven by the caller, for whatever comes from now
+  // on; a request keeps the one that it started with. Errors: configuration, store_unavailable.
+  Result<void> publish(CatalogInForce catalog);
 
   std::vector<peer::PeerConfig> destinations_to_dial() const {
-    return gateway::destinations_to_dial(config_, *catalog_);
+    return gateway::destinations_to_dial(config_, *snapshot()->catalog);
   }
   bool is_peer(const catalog::RegionId& region) const;
-  // The row by which `source` may have `profile` run here, in this Region's own catalogue and in
-  // force; null: there is none.
-  const catalog::Row* row_to_here(std::string_view profile, const catalog::RegionId& source) const;
-  // Whether there is one of any profile. Two Regions that share no row in force never talk.
-  bool may_call_here(const catalog::RegionId& source) const;
+  // The row by which `source` may have this version of `profile` run here, in this Region's own
+  // catalogue: in force, or an older one that is still admitted; null: there is none.
+  const catalog::Row* row_to_here(const catalog::Catalog& catalog, std::string_view profile,
+                                  std::uint32_t version, const catalog::RegionId& source) const;
+  // Whether there is one of any profile. Two Regions that share no such row never talk.
+  bool may_call_here(const catalog::Catalog& catalog, const catalog::RegionId& source) const;
   PeerCounters* counters(const catalog::RegionId& peer);
 
   // Wakes requests that wait for capacity, on every worker. From any thread.
@@ -113,10 +115,14 @@ class Region {
 
  private:
   void write_event(log::Level level, std::string name, json::object details, Rng& rng);
-  Region(RegionConfig config, std::shared_ptr<const catalog::Catalog> catalog, RegionPorts ports,
-         std::uint64_t epoch);
+  Region(RegionConfig config, CatalogInForce catalog, RegionPorts ports, std::uint64_t epoch);
+  Result<std::shared_ptr<const Snapshot>> build(const CatalogInForce& catalog,
+                                                const Documents& documents) const;
+  const catalog::Row* row_to_here(const catalog::Profile& profile,
+                                  const catalog::RegionId& source) const;
+  void put_in_force(const std::shared_ptr<const Snapshot>& snapshot);
   RegionConfig config_;
-  std::shared_ptr<const catalog::Catalog> catalog_;
+  CatalogInForce catalog_;  // of the background thread
   RegionPorts ports_;
   std::uint64_t epoch_;
   std::shared_ptr<const model::ModelMap> models_;
@@ -124,7 +130,7 @@ class Region {
   Strangers strangers_;
   ApplicationProfileTable application_profiles_;
   RestrictionTable restrictions_;
-  peer::Admission admission_;
+  std::shared_ptr<peer::ReplayTable> replay_;
   std::map<catalog::RegionId, PeerCounters> counters_;
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const Snapshot> snapshot_;

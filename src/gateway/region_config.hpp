@@ -37,6 +37,12 @@ struct Network {
   bool is_ipv6() const { return text.find(':') != std::string::npos; }
 };
 
+// Who may sign catalogues.
+struct CatalogSigner {
+  std::string name;
+  std::string key;  // PEM: an Ed25519 public key
+};
+
 enum class GlobalProfiles : std::uint8_t { off, on };
 
 struct RegionConfig {
@@ -58,6 +64,8 @@ struct RegionConfig {
   int retention_days = limits::retention_days_default;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
+  std::vector<CatalogSigner> catalog_signers;
+  std::string catalog_bundle;  // taken while the store has none; empty: the built-in library
   std::vector<model::BackendConfig> backends;
   std::vector<Network> backend_networks;  // where they must be; empty: anywhere
   std::vector<model::ModelConfig> models;

@@ -24,9 +24,8 @@ std::unexpected<Error> invalid(std::string mend) {
 std::string usable_profiles(const catalog::Catalog& catalog, const catalog::RegionId& source,
                             std::string_view model_id, WallTime now) {
   std::string out;
-  for (const catalog::Profile* profile : catalog.profiles_from(source)) {
-    if (profile->model_id != model_id || profile->lifecycle.at(now) == catalog::Stage::gone)
-      continue;
+  for (const catalog::Profile* profile : catalog.profiles_of(model_id)) {
+    if (!profile->row(source) || profile->lifecycle.at(now) == catalog::Stage::gone) continue;
     if (!out.empty()) out += " or ";
     out += profile->id;
   }

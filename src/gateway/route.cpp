@@ -82,8 +82,11 @@ Task<Result<routing::Decision>> Pipeline::route(http::Exchange& exchange, Trail&
       (full ? handed_back : failed_before) = true;
     }
     auto decision = routing::choose(
-        row, [&](const catalog::RegionId& r) { return worker_.signals(r, need.model_id); }, need,
-        worker_.rng());
+        row,
+        [&](const catalog::RegionId& r) {
+          return worker_.signals(r, need.model_id, row, *trail.snapshot->catalog);
+        },
+        need, worker_.rng());
     if (handed_back && is_final(decision.reason)) decision.reason = routing::Reason::no_capacity;
     return decision;
   };

@@ -45,12 +45,17 @@ std::vector<const policy::PolicyDocument*> Snapshot::policies_of(
   return out;
 }
 
-Result<std::shared_ptr<const Snapshot>> Snapshot::build(
-    std::shared_ptr<const catalog::Catalog> catalog, const Documents& documents,
-    const RegionConfig& config) {
+Result<std::shared_ptr<const Snapshot>> Snapshot::build(CatalogInForce in_force,
+                                                        const Documents& documents,
+                                                        const RegionConfig& config,
+                                                        std::shared_ptr<peer::ReplayTable> replay) {
   auto out = std::make_shared<Snapshot>();
   out->version = documents.version;
-  out->catalog = std::move(catalog);
+  out->catalog = std::move(in_force.catalog);
+  out->catalog_epoch = in_force.epoch;
+  out->bundle_sha256 = std::move(in_force.sha256);
+  out->admission = std::make_shared<peer::Admission>(out->catalog, config.region, std::move(replay),
+                                                     config.global_profiles == GlobalProfiles::on);
   for (const PolicyText& text : documents.policies) {
     TRY(policy::PolicyDocument document, policy::PolicyDocument::parse(text.name, text.json));
     out->policies.insert_or_assign(text.name, std::move(document));

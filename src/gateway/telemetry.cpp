@@ -109,6 +109,16 @@ struct Telemetry::Impl {
           .Name("tidegate_audit")
           .Help("The audit log: writable, entries, unsynced entries, lag in seconds.")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& catalog =
+      prometheus::BuildGauge()
+          .Name("tidegate_catalog_epoch")
+          .Help("The epoch of the catalogue in force; 0 is the built-in library.")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& catalog_refusals =
+      prometheus::BuildCounter()
+          .Name("tidegate_catalog_refusals_total")
+          .Help("Bundles that were not taken into force, by the rule that they break.")
+          .Register(registry);
   prometheus::Gauge* in_flight = nullptr;
   std::string region;
 
@@ -221,6 +231,12 @@ void Telemetry::audit(const audit::Log::Health& health) {
   set("entries", static_cast<double>(health.entries));
   set("unsynced", static_cast<double>(health.unsynced));
   set("lag_seconds", seconds(health.oldest_unsynced));
+}
+void Telemetry::catalog_epoch(std::uint64_t epoch) {
+  impl_->catalog.Add({{"region", impl_->region}}).Set(static_cast<double>(epoch));
+}
+void Telemetry::catalog_refused(std::string_view rule) {
+  impl_->catalog_refusals.Add({{"rule", std::string(rule)}}).Increment();
 }
 std::string Telemetry::text() const {
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());

@@ -41,6 +41,8 @@ class Telemetry {
   void backend(const model::BackendState& state);
   void peer_link(std::string_view peer, const LinkSample& sample);
   void audit(const audit::Log::Health& health);
+  void catalog_epoch(std::uint64_t epoch);
+  void catalog_refused(std::string_view rule);
   // Prometheus text format, version 0.0.4.
   std::string text() const;
 

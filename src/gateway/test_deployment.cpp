@@ -149,7 +149,7 @@ TestDeployment::TestDeployment(Options options) {
                                 .port = 1,
                                 .trust_bundle = {}});
     }
-    made->region = *Region::create(config, options.catalog,
+    made->region = *Region::create(config, {.catalog = options.catalog},
                                    {loop.clock(), *made->log, made->background, made->documents,
                                     made->profiles, made->restrictions},
                                    seed);

@@ -101,6 +101,7 @@ class MemoryLinks final : public peer::Links {
     return found != channels_.end() && found->second->usable() ? found->second : nullptr;
   }
   Duration rtt(const catalog::RegionId&) const override { return 20ms; }
+  void dial(std::vector<peer::PeerConfig> peers) override { dialled = std::move(peers); }
   void on_change(std::function<void(const catalog::RegionId&, bool)> listener) override {
     listener_ = std::move(listener);
   }
@@ -119,6 +120,7 @@ class MemoryLinks final : public peer::Links {
     for (const auto& [region, channel] : channels_) out.push_back(region);
     return out;
   }
+  std::vector<peer::PeerConfig> dialled;  // as the worker wants it now
 
  private:
   std::map<catalog::RegionId, std::shared_ptr<http::MemoryChannel>> channels_;

@@ -29,20 +29,17 @@ Worker::Worker(Region& region, WorkerPorts ports, int index)
 Worker::~Worker() = default;
 
 void Worker::start() {
-  for (const auto& peer : region_.destinations_to_dial()) {
-    link_events_[peer.region] = std::make_unique<Event>(ports_.loop);
-  }
   ports_.links.on_change([this](const catalog::RegionId& region, bool up) {
     if (!up) board_.forget(region);
     count_ready_peers();
-    if (const auto found = link_events_.find(region); found != link_events_.end())
-      found->second->set();
+    if (const auto found = followed_.find(region); found != followed_.end())
+      found->second->changed.set();
   });
   ports_.links.on_impostor([this](const catalog::RegionId& region, std::string_view why) {
     region_.geofence_violation(Region::Side::source, "peer_identity",
                                {{"peer", region.str()}, {"why", why}}, ports_.rng);
   });
-  for (const auto& peer : region_.destinations_to_dial()) spawn(follow_reports(peer));
+  follow_destinations();
   if (index_ == 0) {
     spawn(probe_backends());
     spawn(watch());
@@ -51,7 +48,29 @@ void Worker::start() {
 
 void Worker::stop() {
   stopping_.request();
-  for (auto& [region, event] : link_events_) event->set();
+  for (auto& [region, followed] : followed_) followed->changed.set();
+}
+
+// Those of the catalogue in force, and no others.
+void Worker::follow_destinations() {
+  if (stopping_.requested()) return;
+  const auto wanted = region_.destinations_to_dial();
+  ports_.links.dial(wanted);
+  std::erase_if(followed_, [&](const auto& entry) {
+    if (std::ranges::find(wanted, entry.first, &peer::PeerConfig::region) != wanted.end())
+      return false;
+    entry.second->wanted = false;
+    entry.second->changed.set();
+    board_.forget(entry.first);
+    return true;
+  });
+  for (const auto& peer : wanted) {
+    const auto [at, is_new] = followed_.try_emplace(peer.region);
+    if (!is_new) continue;
+    at->second = std::make_shared<Followed>(ports_.loop);
+    spawn(follow_reports(peer.region, at->second));
+  }
+  count_ready_peers();
 }
 
 routing::RegionSignals Worker::signals(const catalog::RegionId& region,
@@ -68,7 +87,7 @@ routing::RegionSignals Worker::signals(const catalog::RegionId& region,
     }
     return out;
   }
-  if (!link_events_.contains(region))
+  if (!followed_.contains(region))
     return out;  // not dialled: not deployed, as far as this row is concerned
   const MonoTime now = ports_.loop.clock().mono();
   out.rtt = ports_.links.rtt(region);
@@ -104,14 +123,44 @@ routing::RegionSignals Worker::signals(const catalog::RegionId& region,
   return out;
 }
 
+routing::RegionSignals Worker::signals(const catalog::RegionId& region, std::string_view model_id,
+                                       const catalog::Row& row,
+                                       const catalog::Catalog& catalog) const {
+  routing::RegionSignals out = signals(region, model_id);
+  // Rows of the first catalogue, which every Region has, cost nothing here.
+  if (row.since() > 0 && out.standing == routing::Standing::linked) {
+    out.knows_row = row_known_to(region, row, catalog) != nullptr;
+  }
+  return out;
+}
+
+const catalog::Row* Worker::row_known_to(const catalog::RegionId& region, const catalog::Row& row,
+                                         const catalog::Catalog& catalog) const {
+  const Board::Entry* entry = board_.find(region);
+  const std::uint64_t epoch = entry ? entry->report.catalog_epoch : 0;
+  if (row.since() <= epoch) return &row;
+  const auto earlier = catalog.earlier().find(row.profile_id());
+  if (earlier == catalog.earlier().end()) return nullptr;
+  for (const catalog::Profile& profile : earlier->second) {
+    const catalog::Row* older = profile.row(row.source());
+    if (older && older->since() <= epoch && older->find(region)) return older;
+  }
+  return nullptr;
+}
+
 MonoTime Worker::last_report(const catalog::RegionId& region) const {
   const Board::Entry* entry = board_.find(region);
   return entry ? entry->received : MonoTime{};
 }
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
-  ports_.loop.post(
-      [this, snapshot = std::move(snapshot)]() mutable { snapshot_ = std::move(snapshot); });
+  ports_.loop.post([this, snapshot = std::move(snapshot)]() mutable {
+    const bool other_catalog = snapshot->catalog != snapshot_->catalog;
+    snapshot_ = std::move(snapshot);
+    if (!other_catalog) return;
+    follow_destinations();
+    queues_.wake();
+  });
 }
 
 void Worker::wake_waiters() {
@@ -119,32 +168,38 @@ void Worker::wake_waiters() {
 }
 
 // One long answer of the peer: a report a line, for as long as the link lives.
-Task<void> Worker::follow_reports(peer::PeerConfig peer) {
+Task<void> Worker::follow_reports(catalog::RegionId region, std::shared_ptr<Followed> followed) {
   Counted task(background_tasks_);  // stop() waits for it
-  Event& changed = *link_events_.at(peer.region);
-  while (!stopping_.requested()) {
-    if (auto channel = ports_.links.channel(peer.region)) {
-      co_await read_reports(peer.region, channel);
+  while (!stopping_.requested() && followed->wanted) {
+    if (auto channel = ports_.links.channel(region)) {
+      co_await read_reports(region, channel);
+      if (!followed->wanted) break;
       // What a link said holds until the link that has replaced it says more.
-      const auto present = ports_.links.channel(peer.region);
+      const auto present = ports_.links.channel(region);
       if (present && present != channel) continue;
-      board_.forget(peer.region);
+      board_.forget(region);
       count_ready_peers();
     }
     if (stopping_.requested()) break;
-    co_await changed.wait_until(ports_.loop.now() + limits::report_silent, &stopping_);
+    co_await followed->changed.wait_until(ports_.loop.now() + limits::report_silent, &stopping_);
   }
 }
 
 Task<void> Worker::read_reports(const catalog::RegionId& region,
                                 std::shared_ptr<http::Channel> channel) {
-  auto sent = co_await channel->send(
-      {.method = "GET", .target = std::string(peer::reports_path), .headers = {}, .body = {}},
-      report_timeouts, &stopping_);
+  http::Headers headers;
+  headers.add(std::string(peer::catalog_epoch_header), std::to_string(snapshot_->catalog_epoch));
+  auto sent = co_await channel->send({.method = "GET",
+                                      .target = std::string(peer::reports_path),
+                                      .headers = std::move(headers),
+                                      .body = {}},
+                                     report_timeouts, &stopping_);
   if (!sent) co_return;
   const auto head = co_await (*sent)->head();
   if (!head || head->status != 200) {
-    log::warn("reports_refused", {{"peer", region.str()}, {"status", head ? head->status : 0}});
+    // 503: its catalogue is older and may have a row in common at any moment.
+    log::write(head && head->status == 503 ? log::Level::debug : log::Level::warn,
+               "reports_refused", {{"peer", region.str()}, {"status", head ? head->status : 0}});
     const auto rule = head ? head->headers.get(peer::why_header) : std::nullopt;
     if (rule) {
       region_.geofence_violation(Region::Side::source, *rule, {{"peer", region.str()}}, ports_.rng);
@@ -166,6 +221,7 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
                   {{"peer", region.str()}, {"why", report.error().message}});
         co_return;
       }
+      if (!followed_.contains(region)) co_return;  // another catalogue has ended it meanwhile
       if (std::exchange(first, false)) board_.forget(region);  // sequences are of one answer
       board_.update(region, *std::move(report), ports_.loop.now());
     }
@@ -177,7 +233,7 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
 
 void Worker::count_ready_peers() {
   int ready = 0;
-  for (const auto& [region, event] : link_events_) {
+  for (const auto& [region, followed] : followed_) {
     const Board::Entry* entry = board_.find(region);
     if (!entry || entry->report.draining || entry->report.drained ||
         !ports_.links.channel(region) ||
@@ -205,7 +261,7 @@ Task<void> Worker::watch() {
     for (const auto& backend : region_.models().backends()) {
       region_.telemetry().backend(*backend);
     }
-    for (const auto& [region, event] : link_events_) {
+    for (const auto& [region, followed] : followed_) {
       const MonoTime reported = last_report(region);
       region_.telemetry().peer_link(
           region.str(),

@@ -50,6 +50,14 @@ class Worker {
   // What is known now of a Region, for a decision about `model_id`.
   routing::RegionSignals signals(const catalog::RegionId& region, std::string_view model_id) const;
 
+  // The same for one row: whether that Region can admit it, too.
+  routing::RegionSignals signals(const catalog::RegionId& region, std::string_view model_id,
+                                 const catalog::Row& row, const catalog::Catalog& catalog) const;
+  // What a token for that Region names: the row itself or, while that Region's catalogue is older,
+  // the newest version of it that both have and that has the Region in it. nullptr: there is none.
+  const catalog::Row* row_known_to(const catalog::RegionId& region, const catalog::Row& row,
+                                   const catalog::Catalog& catalog) const;
+
   // When that Region's last report came; zero if it never did.
   MonoTime last_report(const catalog::RegionId& region) const;
 
@@ -59,7 +67,14 @@ class Worker {
   bool sees_a_ready_peer() const { return ready_peers_.load(std::memory_order_relaxed) > 0; }
 
  private:
-  Task<void> follow_reports(peer::PeerConfig peer);
+  // A Region that this one dials; another catalogue may end that.
+  struct Followed {
+    explicit Followed(Loop& loop) : changed(loop) {}
+    Event changed;
+    bool wanted = true;
+  };
+  void follow_destinations();
+  Task<void> follow_reports(catalog::RegionId region, std::shared_ptr<Followed> followed);
   Task<void> read_reports(const catalog::RegionId& region, std::shared_ptr<http::Channel> channel);
   Task<void> probe_backends();
   Task<void> watch();  // once a second: gauges, strangers
@@ -75,7 +90,7 @@ class Worker {
   WaitQueues queues_;
   Pipeline pipeline_;
   PeerDoor peer_door_;
-  std::map<catalog::RegionId, std::unique_ptr<Event>> link_events_;
+  std::map<catalog::RegionId, std::shared_ptr<Followed>> followed_;
   Cancellation stopping_;
   int background_tasks_ = 0;
   std::atomic<int> ready_peers_{0};

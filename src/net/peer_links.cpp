@@ -25,7 +25,8 @@ struct PeerLinks::Link {
   const peer::RegionIdentity self;
   const peer::PeerConfig config;
   const Dial dial;
-  PeerLinks* links;  // null once they are gone
+  PeerLinks* links;      // null once they are gone
+  bool retired = false;  // not among those to dial any more
   Cancellation stop;
   std::shared_ptr<H2Channel> channel;         // while it is usable
   std::shared_ptr<const TlsContext> trusted;  // as of the last renewal; null before
@@ -40,6 +41,11 @@ struct PeerLinks::Link {
       replaced.pop_front();
     }
     replaced.push_back(old);
+  }
+  void close_replaced() const {
+    for (const auto& one : replaced) {
+      if (const auto open = one.lock()) open->close();
+    }
   }
   bool trusts(const H2Channel& one) const { return !trusted || one.trusted_by(*trusted); }
 };
@@ -63,29 +69,55 @@ Error not_that_region(const peer::PeerConfig& config, std::string_view uri) {
 
 }  // namespace
 
-PeerLinks::PeerLinks(Loop& loop, Rng& rng, peer::RegionIdentity self,
-                     std::vector<peer::PeerConfig> peers, Dial dial) {
-  for (peer::PeerConfig& config : peers) {
-    const catalog::RegionId region = config.region;
-    links_.emplace(region, std::make_shared<Link>(loop, rng, self, std::move(config), dial, this));
-  }
-}
+PeerLinks::PeerLinks(Loop& loop, Rng& rng, peer::RegionIdentity self, Dial dial)
+    : loop_(loop), rng_(rng), self_(std::move(self)), dial_(std::move(dial)) {}
 
 PeerLinks::~PeerLinks() {
-  for (auto& [region, link] : links_) {
+  const auto end = [](const std::shared_ptr<Link>& link) {
     link->links = nullptr;
     link->stop.request();
-    for (const auto& replaced : link->replaced) {
-      if (const auto channel = replaced.lock()) channel->close();
+    link->close_replaced();
+  };
+  for (auto& [region, link] : links_) end(link);
+  for (auto& link : retired_) end(link);
+}
+
+void PeerLinks::dial(std::vector<peer::PeerConfig> peers) {
+  const auto is_wanted = [&](const auto& entry) {
+    return std::ranges::find(peers, entry.first, &peer::PeerConfig::region) != peers.end();
+  };
+  for (auto at = links_.begin(); at != links_.end();) {
+    if (is_wanted(*at)) {
+      ++at;
+      continue;
     }
+    retired_.push_back(at->second);
+    spawn(retire(at->second));
+    at = links_.erase(at);
+  }
+  for (peer::PeerConfig& config : peers) {
+    const catalog::RegionId region = config.region;
+    const auto [at, is_new] = links_.try_emplace(region);
+    if (!is_new) continue;
+    at->second = std::make_shared<Link>(loop_, rng_, self_, std::move(config), dial_, this);
+    at->second->trusted = trusted_;
+    spawn(keep(at->second));
   }
 }
 
-void PeerLinks::start() {
-  for (auto& [region, link] : links_) spawn(keep(link));
+// Requests under way on it have the time that a shutdown gives them.
+Task<void> PeerLinks::retire(std::shared_ptr<Link> link) {
+  link->retired = true;
+  if (link->channel) {
+    co_await sleep_for(link->loop, limits::drain_timeout, &link->stop);
+  }
+  link->stop.request();
+  link->close_replaced();
+  if (link->links) std::erase(link->links->retired_, link);
 }
 
 void PeerLinks::renew(std::shared_ptr<const TlsContext> trusted) {
+  trusted_ = trusted;
   for (auto& [region, link] : links_) {
     link->trusted = trusted;
     ++link->renewals;
@@ -122,9 +154,9 @@ Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
   const catalog::RegionId& region = link->config.region;
   Duration wait = limits::link_reconnect_min;
   bool failing = false;  // a Region that is down for an hour is one line in the log, not thousands
-  while (!link->stop.requested()) {
+  while (!link->stop.requested() && !link->retired) {
     auto opened = co_await open(link);
-    if (opened && link->links) {
+    if (opened && link->links && !link->retired) {
       failing = false;
       const MonoTime since = link->loop.now();
       co_await use(link, *std::move(opened));
@@ -145,19 +177,19 @@ Task<void> PeerLinks::keep(std::shared_ptr<Link> link) {
 // The channel, and each that replaces it, until there is none.
 Task<void> PeerLinks::use(std::shared_ptr<Link> link, std::shared_ptr<H2Channel> channel) {
   const catalog::RegionId& region = link->config.region;
-  while (channel && link->links) {
+  while (channel && link->links && !link->retired) {
     link->channel = channel;
     const Cancellation::Callback on_stop(&link->stop, [&] { channel->close(); });
     log::info("peer_link_up", {{"peer", region.str()}, {"host", link->config.host}});
     link->links->notify(region, Turn::up);
     co_await channel->replaceable();
     auto next = co_await successor(link, channel);
-    if (next && !link->links) next->close();
+    if (next && (!link->links || link->retired)) next->close();
     link->channel.reset();  // exchanges under way hold it until they end
     link->replace(channel);
     channel = std::move(next);
   }
-  if (!link->links) co_return;
+  if (!link->links || link->retired) co_return;
   log::warn("peer_link_down", {{"peer", region.str()}});
   link->links->notify(region, Turn::down);
 }

@@ -24,13 +24,12 @@ class PeerLinks final : public peer::Links {
       std::function<Task<Result<std::unique_ptr<Stream>>>(peer::PeerConfig, Cancellation*)>;
 
   // `loop` and `rng` are the worker's and outlive this object.
-  PeerLinks(Loop& loop, Rng& rng, peer::RegionIdentity self, std::vector<peer::PeerConfig> peers,
-            Dial dial);
+  PeerLinks(Loop& loop, Rng& rng, peer::RegionIdentity self, Dial dial);
   // Breaks what is under way.
   ~PeerLinks() override;
 
-  // Dials; call it on the loop's thread, after on_change().
-  void start();
+  // Call it after on_change().
+  void dial(std::vector<peer::PeerConfig> peers) override;
   // New certificates are in force (`trusted`): every link is dialled anew, takes over when it is
   // up, and leaves to the old one what is under way there. An old one whose peer is not trusted any
   // more gets limits::drain_timeout, and no new request even if the new one cannot be had.
@@ -46,11 +45,18 @@ class PeerLinks final : public peer::Links {
   static Task<void> use(std::shared_ptr<Link> link, std::shared_ptr<H2Channel> channel);
   static Task<std::shared_ptr<H2Channel>> successor(std::shared_ptr<Link> link,
                                                     std::shared_ptr<H2Channel> channel);
+  static Task<void> retire(std::shared_ptr<Link> link);
   static Task<Result<std::shared_ptr<H2Channel>>> open(std::shared_ptr<Link> link);
   enum class Turn : std::uint8_t { up, down };
   void notify(const catalog::RegionId& region, Turn turn);
 
+  Loop& loop_;
+  Rng& rng_;
+  const peer::RegionIdentity self_;
+  const Dial dial_;
+  std::shared_ptr<const TlsContext> trusted_;  // as of the last renewal; null before
   std::map<catalog::RegionId, std::shared_ptr<Link>> links_;
+  std::vector<std::shared_ptr<Link>> retired_;  // what is under way on them may end
   std::vector<std::function<void(const catalog::RegionId&, bool up)>> listeners_;
   ImpostorListener impostor_listener_;
 };

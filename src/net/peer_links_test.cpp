@@ -44,8 +44,6 @@ class PeerLinksTest : public testing::Test {
     options.h2_profile = http::H2Profile::peer_link;
     links.emplace(
         loop, rng, peer::RegionIdentity{milan, "tidegate.internal", "1"},
-        std::vector<peer::PeerConfig>{{frankfurt, "192.0.2.1", 7443, ""},
-                                      {dublin, "192.0.2.2", 7443, ""}},
         [this](peer::PeerConfig config, Cancellation*) { return dial(this, std::move(config)); });
     links->on_change([this](const catalog::RegionId& region, bool up) {
       changes.push_back(region.str() + (up ? " up" : " down"));
@@ -72,6 +70,8 @@ class PeerLinksTest : public testing::Test {
     co_return std::move(here);
   }
 
+  const std::vector<peer::PeerConfig> both{{frankfurt, "192.0.2.1", 7443, ""},
+                                           {dublin, "192.0.2.2", 7443, ""}};
   VirtualLoop loop;
   SeededRng rng{1};
   Hello handler{loop};
@@ -86,7 +86,7 @@ class PeerLinksTest : public testing::Test {
 };
 
 TEST_F(PeerLinksTest, ComeUpMeasureAndCarryRequests) {
-  links->start();
+  links->dial(both);
   EXPECT_EQ(links->channel(frankfurt), nullptr);
   loop.run_for(3s);
   EXPECT_EQ(changes, (std::vector<std::string>{"eu-central-1 up", "eu-west-1 up"}));
@@ -108,8 +108,30 @@ TEST_F(PeerLinksTest, ComeUpMeasureAndCarryRequests) {
   EXPECT_EQ(handler.authority, "eu-central-1.tidegate.internal");
 }
 
+// Another catalogue: a link is not wanted any more, another one is.
+TEST_F(PeerLinksTest, DialsWhatItIsToldAndEndsTheRest) {
+  links->dial({both[0]});
+  loop.run_for(1s);
+  ASSERT_NE(links->channel(frankfurt), nullptr);
+  EXPECT_EQ(links->channel(dublin), nullptr);
+  const auto under_way = links->channel(frankfurt);
+  links->dial({both[1]});
+  EXPECT_EQ(links->channel(frankfurt), nullptr);
+  EXPECT_TRUE(under_way->usable());  // what is under way on it may end
+  loop.run_for(1s);
+  EXPECT_NE(links->channel(dublin), nullptr);
+  loop.run_for(limits::drain_timeout);
+  EXPECT_FALSE(under_way->usable());
+  const std::size_t dialled = dials.size();
+  loop.run_for(60s);
+  EXPECT_EQ(dials.size(), dialled);  // and is not dialled again
+  links->dial(both);
+  loop.run_for(1s);
+  EXPECT_NE(links->channel(frankfurt), nullptr);
+}
+
 TEST_F(PeerLinksTest, ABrokenLinkComesBack) {
-  links->start();
+  links->dial(both);
   loop.run_for(1s);
   changes.clear();
   ends["eu-west-1"]->close();
@@ -124,7 +146,7 @@ TEST_F(PeerLinksTest, ABrokenLinkComesBack) {
 
 TEST_F(PeerLinksTest, DialsADeadRegionLessAndLessOften) {
   down = {frankfurt, dublin};
-  links->start();
+  links->dial(both);
   loop.run_for(60s);
   EXPECT_GT(dials.size() / 2, 12u);  // at least every five seconds
   EXPECT_LT(dials.size() / 2, 40u);
@@ -136,7 +158,7 @@ TEST_F(PeerLinksTest, DialsADeadRegionLessAndLessOften) {
 
 TEST_F(PeerLinksTest, NoChannelToAnotherRegionThanAsked) {
   wrong_identity = true;
-  links->start();
+  links->dial(both);
   loop.run_for(10s);
   EXPECT_EQ(links->channel(frankfurt), nullptr);
   EXPECT_TRUE(changes.empty());
@@ -153,7 +175,7 @@ Task<void> ask(std::shared_ptr<http::Channel> channel, std::string* into) {
 }
 
 TEST_F(PeerLinksTest, RenewalIsMakeBeforeBreak) {
-  links->start();
+  links->dial(both);
   loop.run_for(1s);
   changes.clear();
   const auto old = links->channel(frankfurt);
@@ -179,7 +201,7 @@ TEST_F(PeerLinksTest, RenewalIsMakeBeforeBreak) {
 }
 
 TEST_F(PeerLinksTest, ALinkThatCannotBeRenewedIsKept) {
-  links->start();
+  links->dial(both);
   loop.run_for(1s);
   changes.clear();
   const auto old = links->channel(frankfurt);
@@ -196,7 +218,7 @@ TEST_F(PeerLinksTest, ALinkThatCannotBeRenewedIsKept) {
 }
 
 TEST_F(PeerLinksTest, ManyRenewalsKeepABoundedNumberOfOldLinks) {
-  links->start();
+  links->dial(both);
   loop.run_for(1s);
   handler.patience = 600s;
   std::vector<std::string> bodies(limits::links_retired_max + 4);
@@ -211,7 +233,7 @@ TEST_F(PeerLinksTest, ManyRenewalsKeepABoundedNumberOfOldLinks) {
 
 TEST_F(PeerLinksTest, ADrainingRegionIsLeftBeforeItGoes) {
   options.drain = &drain;
-  links->start();
+  links->dial(both);
   loop.run_for(1s);
   changes.clear();
   drain.request();

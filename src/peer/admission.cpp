@@ -23,8 +23,7 @@ std::int64_t unix_ms(WallTime t) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
 }
 
-// The names that this catalogue allows for the token's profile and source; nothing else of the row
-// is used.
+// The names that this catalogue allows for the token's profile and source.
 bool allows(const catalog::Row& row, std::string_view region) {
   return std::ranges::any_of(row.destinations(), [&](const auto& destination) {
     return destination.region().str() == region;
@@ -43,7 +42,8 @@ Admission::Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::R
 Result<void> Admission::admit(const AdmissionQuestion& question) const {
   if (sabotage::off(sabotage::Layer::admission)) return {};
   TRY_VOID(check_request(question));
-  TRY_VOID(check_fence(question.token));
+  TRY(const catalog::Row* row, row_of(question.token));
+  TRY_VOID(check_destination(*row, question.token));
   // Last, so that only what would have run uses a token up.
   switch (replay_->use(question.token.jti, question.token.expires_ms)) {
     case ReplayTable::Seen::fresh:
@@ -93,41 +93,66 @@ Result<void> Admission::check_request(const AdmissionQuestion& question) const {
   return {};
 }
 
-// May this run here, for that source, by this Region's own table?
-Result<void> Admission::check_fence(const RoutingToken& token) const {
+// Is it a row of this Region's own table? Versions and hashes are compared, epochs never: during a
+// rolling update the source may still have an older one.
+Result<const catalog::Row*> Admission::row_of(const RoutingToken& token) const {
   const auto& profiles = catalog_->profiles();
-  const auto profile = profiles.find(token.profile);
-  if (profile == profiles.end()) {
+  const auto newest = profiles.find(token.profile);
+  if (newest == profiles.end()) {
     return refuse("unknown_profile",
                   fmt::format("this Region's catalogue has no profile {}", token.profile));
   }
-  if (profile->second.scope == catalog::Scope::global && !global_profiles_granted_) {
+  const catalog::Profile* profile = &newest->second;
+  if (profile->version != token.profile_version) {
+    const auto before = catalog_->earlier().find(token.profile);
+    profile = nullptr;
+    if (before != catalog_->earlier().end()) {
+      for (const catalog::Profile& one : before->second) {
+        if (one.version == token.profile_version) profile = &one;
+      }
+    }
+    if (!profile) {
+      return refuse("row_version", fmt::format("this Region's catalogue has no version {} of {}",
+                                               token.profile_version, token.profile));
+    }
+  }
+  if (profile->scope == catalog::Scope::global && !global_profiles_granted_) {
     return refuse("global_not_granted", "global profiles are not granted in this Region");
   }
-  const auto found = profile->second.rows.find(catalog::RegionId(token.source));
-  if (found == profile->second.rows.end()) {
+  const auto row = profile->rows.find(catalog::RegionId(token.source));
+  if (row == profile->rows.end()) {
     return refuse("no_row",
                   fmt::format("{} may not be called from {}", token.profile, token.source));
   }
-  const catalog::Row& row = found->second;
-  if (row.version() != token.profile_version || row.hash() != token.row_hash) {
+  if (row->second.hash() != token.row_hash) {
     return refuse("row_hash",
                   fmt::format("the row of {} for {} is another one in this Region's catalogue",
                               token.profile, token.source));
   }
+  if (token.model_id != profile->model_id) {
+    return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
+  }
+  return &row->second;
+}
+
+// May it run here?
+Result<void> Admission::check_destination(const catalog::Row& row,
+                                          const RoutingToken& token) const {
   if (!allows(row, self_.str())) {
     return refuse("not_in_row", fmt::format("{} is not a destination of {} for {}", self_.str(),
                                             token.profile, token.source));
   }
   // The row may itself be wrong; its geography says so in another place.
-  const auto geography = catalog_->geographies().find(profile->second.geography);
+  const catalog::Profile* profile = catalog_->profile(row.profile_id(), row.version());
+  const auto geography =
+      profile ? catalog_->geographies().find(profile->geography) : catalog_->geographies().end();
   const bool inside =
       geography != catalog_->geographies().end() &&
       (geography->second.everywhere() ||
        std::ranges::find(geography->second.regions, self_) != geography->second.regions.end());
   if (!inside && self_.str() != token.source) {
     return refuse("outside_geography", fmt::format("{} is not in the geography {}", self_.str(),
-                                                   profile->second.geography));
+                                                   profile ? profile->geography : "none"));
   }
   for (const std::string& region : token.subset) {
     if (!allows(row, region)) {
@@ -137,9 +162,6 @@ Result<void> Admission::check_fence(const RoutingToken& token) const {
   }
   if (!token.subset.empty() && std::ranges::find(token.subset, self_.str()) == token.subset.end()) {
     return refuse("not_in_subset", fmt::format("{} is not in the narrowed row", self_.str()));
-  }
-  if (token.model_id != profile->second.model_id) {
-    return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
   }
   return {};
 }

@@ -25,15 +25,19 @@ class Admission {
   Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::RegionId self,
             std::shared_ptr<ReplayTable> replay, bool global_profiles_granted);
   // Errors: fence_refused, its `why` naming the rule: source_mismatch, wrong_destination,
-  // unknown_profile, global_not_granted, no_row, row_hash, not_in_row, outside_geography,
-  // not_in_subset, subset_widens, model, body_hash, expired, replayed, operation. peer_capacity
-  // where the replay table is full.
+  // unknown_profile, row_version, global_not_granted, no_row, row_hash, not_in_row,
+  // outside_geography, not_in_subset, subset_widens, model, body_hash, expired, replayed,
+  // operation. peer_capacity where the replay table is full.
   Result<void> admit(const AdmissionQuestion& question) const;
   const std::shared_ptr<const catalog::Catalog>& catalog() const { return catalog_; }
+  // What admit() asks of the catalogue, by itself, for the proof: which row of this Region's own
+  // catalogue the token names, of the version in force or an older one that is not revoked; and
+  // whether this Region may take it.
+  Result<const catalog::Row*> row_of(const RoutingToken& token) const;
+  Result<void> check_destination(const catalog::Row& row, const RoutingToken& token) const;
 
  private:
   Result<void> check_request(const AdmissionQuestion& question) const;
-  Result<void> check_fence(const RoutingToken& token) const;
 
   std::shared_ptr<const catalog::Catalog> catalog_;
   catalog::RegionId self_;

@@ -75,7 +75,7 @@ TEST(Admission, EachRuleRefuses) {
          q.peer = "eu-west-2";
        }},
       {"row_hash", [](Question& q) { q.token.row_hash = std::string(64, '0'); }},
-      {"row_hash", [](Question& q) { q.token.profile_version = 2; }},
+      {"row_version", [](Question& q) { q.token.profile_version = 2; }},
       {"not_in_row",
        [](Question& q) {
          q.token = good_token(sonnet_id, "eu-south-1", "eu-west-2");

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "catalog/catalog.hpp"
 #include "http/client.hpp"
@@ -26,6 +27,9 @@ class Links {
   virtual std::shared_ptr<http::Channel> channel(const catalog::RegionId& region) = 0;
   // Round-trip time by HTTP/2 PING; zero while unknown.
   virtual Duration rtt(const catalog::RegionId& region) const = 0;
+  // These from now on, and no others: on the loop's thread. A link that is not among them takes
+  // nothing new; what is under way on it may end.
+  virtual void dial(std::vector<PeerConfig> peers) = 0;
   // Called on the loop's thread when a channel came up or broke.
   virtual void on_change(std::function<void(const catalog::RegionId&, bool up)> listener) = 0;
   // Called on the loop's thread when what answers at a Region's address cannot prove that it is

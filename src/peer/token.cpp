@@ -48,36 +48,40 @@ void pack(Codec& codec, Token& t) {
   codec.number(t.expires_ms);
 }
 
-Result<std::string> TokenSigner::sign(const RoutingToken& token,
-                                      std::string_view link_secret) const {
-  if (!sabotage::off(sabotage::Layer::signer)) TRY_VOID(check_fence(token));
-  if (link_secret.size() < 32 || !is_well_formed(token)) {
-    return refuse("malformed", "the routing token is not complete");
-  }
-  std::string wire = seal(label, packed(token), link_secret);
-  if (wire.size() > limits::token_bytes_max)
-    return refuse("malformed", "the routing token is too long");
-  return wire;
-}
-
-Result<void> TokenSigner::check_fence(const RoutingToken& token) const {
+Result<const catalog::Row*> TokenSigner::row_of(const RoutingToken& token) const {
   const catalog::Profile* profile = catalog_->profile(token.profile);
   if (!profile) {
     return refuse("unknown_profile",
                   fmt::format("{} is not a profile: it never leaves its Region", token.profile));
   }
+  if (profile->version != token.profile_version) {
+    profile = catalog_->profile(token.profile, token.profile_version);
+    if (!profile) {
+      return refuse("row_version",
+                    fmt::format("{} has no version {}", token.profile, token.profile_version));
+    }
+  }
   const catalog::Row* row = profile->row(catalog::RegionId(token.source));
   if (!row)
     return refuse("no_row", fmt::format("{} has no row for {}", token.profile, token.source));
-  if (row->version() != token.profile_version || row->hash() != token.row_hash) {
+  if (row->hash() != token.row_hash) {
     return refuse("row_hash", fmt::format("the row of {} is not the catalogue's", token.profile));
   }
-  if (token.destination == token.source || !row->find(catalog::RegionId(token.destination))) {
+  if (token.model_id != profile->model_id) {
+    return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
+  }
+  return row;
+}
+
+Result<void> TokenSigner::check_destination(const catalog::Row& row,
+                                            const RoutingToken& token) const {
+  if (token.destination == token.source || !row.find(catalog::RegionId(token.destination))) {
     return refuse("not_in_row", fmt::format("{} is not a destination of {} from {}",
                                             token.destination, token.profile, token.source));
   }
   // A wrong row is in the same document, but seldom in the same place.
-  const catalog::Geography* geography = catalog_->geography(profile->geography);
+  const catalog::Profile* profile = catalog_->profile(row.profile_id(), row.version());
+  const catalog::Geography* geography = profile ? catalog_->geography(profile->geography) : nullptr;
   if (!geography ||
       (!geography->everywhere() &&
        !std::ranges::binary_search(geography->regions, catalog::RegionId(token.destination)))) {
@@ -86,7 +90,7 @@ Result<void> TokenSigner::check_fence(const RoutingToken& token) const {
                               token.destination));
   }
   for (const std::string& region : token.subset) {
-    if (!row->find(catalog::RegionId(region))) {
+    if (!row.find(catalog::RegionId(region))) {
       return refuse("subset_widens",
                     fmt::format("{} is outside the row of {}", region, token.profile));
     }
@@ -96,10 +100,22 @@ Result<void> TokenSigner::check_fence(const RoutingToken& token) const {
     return refuse("not_in_subset",
                   fmt::format("{} is outside the caller's part of the row", token.destination));
   }
-  if (token.model_id != profile->model_id) {
-    return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
-  }
   return {};
+}
+
+Result<std::string> TokenSigner::sign(const RoutingToken& token,
+                                      std::string_view link_secret) const {
+  if (!sabotage::off(sabotage::Layer::signer)) {
+    TRY(const catalog::Row* row, row_of(token));
+    TRY_VOID(check_destination(*row, token));
+  }
+  if (link_secret.size() < 32 || !is_well_formed(token)) {
+    return refuse("malformed", "the routing token is not complete");
+  }
+  std::string wire = seal(label, packed(token), link_secret);
+  if (wire.size() > limits::token_bytes_max)
+    return refuse("malformed", "the routing token is too long");
+  return wire;
 }
 
 Result<RoutingToken> open_token(std::string_view wire, std::string_view link_secret) {

@@ -42,10 +42,12 @@ class TokenSigner {
   // profile and source, or the destination is not in it. A bare model id has no row: it never goes
   // abroad.
   Result<std::string> sign(const RoutingToken& token, std::string_view link_secret) const;
+  // What sign() asks first, by itself, for the proof: which row of the catalogue the token names,
+  // of the version in force or an older one that is still admitted; and whether it may go there.
+  Result<const catalog::Row*> row_of(const RoutingToken& token) const;
+  Result<void> check_destination(const catalog::Row& row, const RoutingToken& token) const;
 
  private:
-  Result<void> check_fence(const RoutingToken& token) const;
-
   std::shared_ptr<const catalog::Catalog> catalog_;
 };
 

@@ -49,7 +49,7 @@ TEST(TokenSigner, RefusesWhatItsOwnCatalogueDoesNotAllow) {
        [](RoutingToken& t) { t.profile = t.model_id; }},  // a bare model id stays at home
       {"no_row", [](RoutingToken& t) { t.source = "eu-west-2"; }},
       {"row_hash", [](RoutingToken& t) { t.row_hash[0] = t.row_hash[0] == '0' ? '1' : '0'; }},
-      {"row_hash", [](RoutingToken& t) { t.profile_version = 2; }},
+      {"row_version", [](RoutingToken& t) { t.profile_version = 2; }},
       {"not_in_row", [](RoutingToken& t) { t.destination = "eu-west-2"; }},
       {"not_in_row", [](RoutingToken& t) { t.destination = "us-east-1"; }},
       {"not_in_row", [](RoutingToken& t) { t.destination = t.source; }},

@@ -47,6 +47,7 @@ void visit(Codec& codec, Load& load) {
 template <class Codec, Is<Report> R>
 void visit(Codec& codec, R& report) {
   codec.open();
+  codec.member("catalogEpoch", report.catalog_epoch);
   codec.member("drained", report.drained);
   codec.member("draining", report.draining);
   codec.member("epoch", report.epoch);

@@ -19,6 +19,8 @@ inline constexpr std::string_view reports_path = "/tidegate/peer/v1/reports";
 inline constexpr std::string_view token_header = "x-tidegate-token";
 inline constexpr std::string_view trailer_name = "x-tidegate-trailer";
 inline constexpr std::string_view operation_header = "x-tidegate-operation";
+inline constexpr std::string_view catalog_epoch_header =
+    "x-tidegate-catalog-epoch";  // of who asks for reports
 inline constexpr std::string_view error_header =
     "x-tidegate-peer-error";  // name_of(ErrorCode): machine-readable
 inline constexpr std::string_view why_header =
@@ -35,9 +37,10 @@ struct Report {
   std::uint64_t epoch = 0;  // of the process: another one means it was restarted
   std::uint64_t sequence = 0;
   std::uint64_t running_for_reader =
-      0;                  // requests that run here now for the Region that reads this
-  bool draining = false;  // its process is ending
-  bool drained = false;   // an operator lets it take no new work
+      0;                            // requests that run here now for the Region that reads this
+  bool draining = false;            // its process is ending
+  bool drained = false;             // an operator lets it take no new work
+  std::uint64_t catalog_epoch = 0;  // of the bundle in force; 0: the built-in library
   std::map<std::string, ModelLoad, std::less<>> models;  // by foundation model id
   std::vector<std::string> operations;                   // that it offers
 

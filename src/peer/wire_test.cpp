@@ -16,6 +16,7 @@ Report report() {
       .running_for_reader = 2,
       .draining = true,
       .drained = true,
+      .catalog_epoch = 3,
       .models = {{"amazon.nova-2-lite-v1:0", {.ready = true, .slots = 2, .busy = 1, .waiting = 3}},
                  {"cohere.embed-v4:0", {}}},
       .operations = {"Converse", "ConverseStream"}};
@@ -31,6 +32,7 @@ TEST(Report, RoundTripsAsOneLine) {
   EXPECT_EQ(decoded->running_for_reader, 2u);
   EXPECT_TRUE(decoded->draining);
   EXPECT_TRUE(decoded->drained);
+  EXPECT_EQ(decoded->catalog_epoch, 3u);
   EXPECT_EQ(decoded->operations, report().operations);
   ASSERT_EQ(decoded->models.size(), 2u);
   const ModelLoad& load = decoded->models.at("amazon.nova-2-lite-v1:0");
@@ -64,6 +66,7 @@ TEST(Report, RefusesEverythingElse) {
            with("\"sequence\":7", "\"sequence\":7,\"zone\":1"),
            with("\"protocol\":1", "\"protocol\":2"),
            with("\"draining\":true", "\"draining\":1"),
+           with("\"catalogEpoch\":3", "\"catalogEpoch\":-3"),
            with("\"slots\":2", "\"slots\":4294967298"),
            with("\"slots\":2", "\"slots\":2,\"slots\":2"),
            with("\"cohere.embed-v4:0\":{", "\"cohere.embed-v4:0\":{\"x\":1,"),

@@ -16,30 +16,22 @@ constexpr WallTime now = std::chrono::sys_days{std::chrono::year{2026} / 1 / 1};
 
 }  // namespace
 
-peer::RoutingToken best_token(const catalog::Catalog& catalog, const std::string& profile_id,
-                              const catalog::RegionId& source) {
+peer::RoutingToken best_token(const std::string& profile_id, const std::string& model_id,
+                              const catalog::Profile* profile) {
   const std::string digest = to_hex(sha256(body));
-  peer::RoutingToken token{.jti = "1",
-                           .request_id = "proof",
-                           .source = source.str(),
-                           .destination = {},
-                           .profile = profile_id,
-                           .profile_version = 1,
-                           .row_hash = digest,
-                           .subset = {},
-                           .operation = std::string(operation),
-                           .model_id = {},
-                           .body_sha256 = digest,
-                           .principal_hash = digest,
-                           .expires_ms = millis(now.time_since_epoch() + limits::token_lifetime)};
-  if (const catalog::Profile* profile = catalog.profile(profile_id)) {
-    token.model_id = profile->model_id;
-    if (const catalog::Row* row = profile->row(source)) {
-      token.profile_version = row->version();
-      token.row_hash = row->hash();
-    }
-  }
-  return token;
+  return {.jti = "1",
+          .request_id = "proof",
+          .source = {},
+          .destination = {},
+          .profile = profile_id,
+          .profile_version = profile ? profile->version : 1,
+          .row_hash = digest,
+          .subset = {},
+          .operation = std::string(operation),
+          .model_id = profile ? profile->model_id : model_id,
+          .body_sha256 = digest,
+          .principal_hash = digest,
+          .expires_ms = millis(now.time_since_epoch() + limits::token_lifetime)};
 }
 
 SourceLayers::SourceLayers(std::shared_ptr<const catalog::Catalog> catalog) : signer_(catalog) {
@@ -84,42 +76,46 @@ Result<void> SourceLayers::place(const gateway::Target& target,
               fmt::format("placed in {}, which has no room", decision.destination->region().str()));
 }
 
+const std::vector<bool>& SourceLayers::placements(const gateway::Target& target) {
+  std::string key = target.row->source().str();
+  for (const auto& destination : target.row->destinations()) {
+    key += ' ';
+    key += destination.region().str();
+  }
+  const auto [at, is_new] = placed_.try_emplace(std::move(key));
+  if (is_new) {
+    for (const catalog::RegionInfo& region : snapshot_.catalog->regions()) {
+      at->second.push_back(place(target, region.id).has_value());
+    }
+  }
+  return at->second;
+}
+
 Result<void> SourceLayers::sign(const peer::RoutingToken& token) const {
   static const std::string secret(32, 's');
   TRY_VOID(signer_.sign(token, secret));
   return {};
 }
 
-DestinationLayers::DestinationLayers(std::shared_ptr<const catalog::Catalog> catalog) {
-  std::size_t uses = 0;  // each token once, and only those that are let in
-  for (const auto& [id, profile] : catalog->profiles()) {
-    for (const auto& [source, row] : profile.rows) uses += row.destinations().size();
-  }
-  const auto replay = std::make_shared<peer::ReplayTable>(uses);
+DestinationLayers::DestinationLayers(std::shared_ptr<const catalog::Catalog> catalog,
+                                     std::size_t tokens_max) {
+  const auto replay = std::make_shared<peer::ReplayTable>(tokens_max);
   for (const catalog::RegionInfo& region : catalog->regions()) {
     const auto admission = [&](bool granted) {
       return peer::Admission(catalog, region.id, replay, granted);
     };
-    doors_.emplace(region.id.str(), Door{admission(true), admission(false)});
+    doors_.push_back({admission(true), admission(false)});
   }
 }
 
-Result<void> DestinationLayers::ask(const peer::Admission& admission, peer::RoutingToken& token) {
+Result<void> DestinationLayers::admit(std::size_t region, peer::RoutingToken& token) {
   static const Sha256 body_hash = sha256(body);
   token.jti = std::to_string(++asked_);
-  return admission.admit({.peer_region = token.source,
-                          .token = token,
-                          .body_hash = body_hash,
-                          .operation = operation,
-                          .now = now});
-}
-
-Result<void> DestinationLayers::admit(peer::RoutingToken& token) {
-  return ask(doors_.at(token.destination).granted, token);
-}
-
-Result<void> DestinationLayers::admit_without_grant(peer::RoutingToken& token) {
-  return ask(doors_.at(token.destination).not_granted, token);
+  return doors_[region].granted.admit({.peer_region = token.source,
+                                       .token = token,
+                                       .body_hash = body_hash,
+                                       .operation = operation,
+                                       .now = now});
 }
 
 }  // namespace tidegate::proof

@@ -15,7 +15,11 @@ using catalog::RegionId;
 class Walk {
  public:
   Walk(const std::shared_ptr<const catalog::Catalog>& catalog, const Oracle& oracle, Report& report)
-      : catalog_(catalog), oracle_(oracle), report_(report), source_(catalog), doors_(catalog) {}
+      : catalog_(catalog),
+        oracle_(oracle),
+        report_(report),
+        source_(catalog),
+        doors_(catalog, limits::replay_entries) {}
 
   Narrowing run(const std::string& principal, const identity::NarrowedRow& wanted) {
     Narrowing out{.principal = principal,
@@ -23,7 +27,7 @@ class Walk {
                   .regions = {wanted.regions.begin(), wanted.regions.end()},
                   .sources = {},
                   .refused = {}};
-    for (const auto& [source, row] : oracle_.profiles().at(wanted.profile).rows) {
+    for (const auto& [source, row] : oracle_.in_force(wanted.profile).rows) {
       walk_source(out, wanted, RegionId(source));
     }
     return out;
@@ -33,7 +37,7 @@ class Walk {
   void walk_source(Narrowing& out, const identity::NarrowedRow& wanted, const RegionId& source) {
     const catalog::Row& row = *catalog_->profile(out.profile)->row(source);
     auto subset = row.narrow(std::vector<RegionId>(wanted.regions.begin(), wanted.regions.end()));
-    const Oracle::Names whole = oracle_.destinations(out.profile, source.str());
+    const Oracle::Names whole = oracle_.destinations(oracle_.in_force(out.profile), source.str());
     const bool inside = !out.regions.empty() && std::ranges::includes(whole, out.regions) &&
                         out.regions.size() == wanted.regions.size();
     (subset ? out.sources : out.refused).insert(source.str());
@@ -46,13 +50,17 @@ class Walk {
     if (!subset) return;
     auto target = source_.resolve(out.profile, source);
     if (target) target->subset = std::make_shared<const catalog::RowSubset>(*std::move(subset));
-    peer::RoutingToken token = best_token(*catalog_, out.profile, source);
+    peer::RoutingToken token = best_token(out.profile, {}, catalog_->profile(out.profile));
+    token.source = source.str();
+    token.row_hash = row.hash();
     token.subset = wanted.regions;
-    for (const std::string& region : oracle_.regions()) ask(out, source, target, token, region);
+    const auto regions = catalog_->regions();
+    for (std::size_t i = 0; i < regions.size(); ++i) ask(out, source, target, token, i);
   }
 
   void ask(Narrowing& out, const RegionId& source, const Result<gateway::Target>& target,
-           peer::RoutingToken& token, const std::string& region) {
+           peer::RoutingToken& token, std::size_t place) {
+    const std::string& region = catalog_->regions()[place].id.str();
     ++out.requests;
     const std::string refusal = oracle_.refusal(out.profile, source.str(), region);
     const bool allowed = refusal.empty() && out.regions.contains(region);
@@ -61,7 +69,7 @@ class Walk {
     const Result<void> routed =
         target ? source_.place(*target, RegionId(region)) : Result<void>(fail(target.error()));
     const Result<void> may_leave = source_.sign(token);
-    const Result<void> admitted = doors_.admit(token);
+    const Result<void> admitted = doors_.admit(place, token);
     const bool home = source.str() == region;
     if (routed.has_value() == allowed && may_leave.has_value() == (allowed && !home) &&
         admitted.has_value() == allowed)
@@ -82,7 +90,7 @@ class Walk {
            std::string_view says, std::vector<Claim> claims) {
     report_.add({.rule = std::move(rule),
                  .profile = about.profile,
-                 .model = oracle_.profiles().at(about.profile).model,
+                 .model = oracle_.in_force(about.profile).model,
                  .source = source.str(),
                  .destination = std::move(region),
                  .says = fmt::format("{}: {}", about.principal, says),

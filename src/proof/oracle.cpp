@@ -48,14 +48,21 @@ Result<Oracle> Oracle::read(std::string_view document) {
           .version = geography.at("version").as_int64(),
           .regions = names_of(geography.at("regions"))};
     }
-    for (const json::value& profile : root.at("profiles").as_array()) {
-      Profile& read = oracle.profiles_[plain(profile.at("id"))];
-      read.model = plain(profile.at("model"));
-      read.geography = plain(profile.at("geography"));
-      read.in_region = profile.at("scope").as_string() == "in_region";
-      read.version = profile.at("version").as_int64();
-      for (const auto& row : profile.at("rows").as_object()) {
+    for (const json::value& item : root.at("profiles").as_array()) {
+      Profile read{.id = plain(item.at("id")),
+                   .model = plain(item.at("model")),
+                   .geography = plain(item.at("geography")),
+                   .scope = plain(item.at("scope")),
+                   .version = item.at("version").as_int64(),
+                   .rows = {}};
+      for (const auto& row : item.at("rows").as_object()) {
         read.rows[std::string(row.key())] = names_of(row.value());
+      }
+      oracle.profiles_[read.id][read.version] = std::move(read);
+    }
+    if (const json::value* list = root.if_contains("revoked")) {
+      for (const json::value& item : list->as_array()) {
+        oracle.revoked_[plain(item.at("profile"))] = item.at("version").as_int64();
       }
     }
   } catch (
@@ -76,20 +83,25 @@ std::string Oracle::refusal(const std::string& profile, const std::string& sourc
                             const std::string& destination) const {
   const auto found = profiles_.find(profile);
   if (found == profiles_.end()) return fmt::format("there is no profile {}", profile);
+  return refusal(found->second.rbegin()->second, source, destination);
+}
+
+std::string Oracle::refusal(const Profile& profile, const std::string& source,
+                            const std::string& destination) const {
   if (!regions_.contains(source)) return fmt::format("there is no Region {}", source);
   if (!regions_.contains(destination)) return fmt::format("there is no Region {}", destination);
-  const auto row = found->second.rows.find(source);
-  if (row == found->second.rows.end()) {
-    return fmt::format("{} has no row for the source {}", profile, source);
+  const auto row = profile.rows.find(source);
+  if (row == profile.rows.end()) {
+    return fmt::format("{} has no row for the source {}", profile.id, source);
   }
   if (!lists(row->second, source, destination)) {
-    return fmt::format("{} is not in the row of {} for {}", destination, profile, source);
+    return fmt::format("{} is not in the row of {} for {}", destination, profile.id, source);
   }
   if (destination == source) return {};
-  if (found->second.in_region) return fmt::format("{} runs at its source only", profile);
-  const auto geography = geographies_.find(found->second.geography);
+  if (profile.scope == "in_region") return fmt::format("{} runs at its source only", profile.id);
+  const auto geography = geographies_.find(profile.geography);
   if (geography == geographies_.end()) {
-    return fmt::format("there is no geography {}", found->second.geography);
+    return fmt::format("there is no geography {}", profile.geography);
   }
   if (!lists(geography->second.regions, source, destination)) {
     return fmt::format("{} is neither in the geography {} (version {}: {}) nor the source",
@@ -99,25 +111,33 @@ std::string Oracle::refusal(const std::string& profile, const std::string& sourc
   return {};
 }
 
-bool Oracle::needs_grant(const std::string& profile) const {
-  const Profile& asked = profiles_.at(profile);
-  return !asked.in_region && geographies_.at(asked.geography).regions.contains("*");
+Oracle::Names Oracle::allowed(const Profile& profile, const std::string& source) const {
+  Names out;
+  if (!profile.rows.contains(source)) return out;
+  for (const std::string& region : destinations(profile, source)) {
+    if (refusal(profile, source, region).empty()) out.insert(region);
+  }
+  return out;
 }
 
-Oracle::Names Oracle::destinations(const std::string& profile, const std::string& source) const {
+bool Oracle::needs_grant(const Profile& profile) const {
+  return profile.scope != "in_region" && geographies_.at(profile.geography).regions.contains("*");
+}
+
+Oracle::Names Oracle::destinations(const Profile& profile, const std::string& source) const {
+  const Names& row = profile.rows.at(source);
+  if (!row.contains("*")) return row;
   Names out;
-  const Names& row = profiles_.at(profile).rows.at(source);
   for (const std::string& region : regions_) {
     if (lists(row, source, region)) out.insert(region);
   }
   return out;
 }
 
-std::string Oracle::row_hash(const std::string& profile, const std::string& source) const {
-  return to_hex(
-      sha256(fmt::format(R"({{"destinations":["{}"],"profile":"{}","source":"{}","version":{}}})",
-                         fmt::join(destinations(profile, source), R"(",")"), profile, source,
-                         profiles_.at(profile).version)));
+std::string Oracle::row_hash(const Profile& profile, const std::string& source) const {
+  return to_hex(sha256(fmt::format(
+      R"({{"destinations":["{}"],"profile":"{}","source":"{}","version":{}}})",
+      fmt::join(destinations(profile, source), R"(",")"), profile.id, source, profile.version)));
 }
 
 }  // namespace tidegate::proof

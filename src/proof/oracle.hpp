@@ -21,11 +21,11 @@ class Oracle {
     Names regions;
   };
   struct Profile {
-    std::string model, geography;
-    bool in_region = false;  // its scope says: at the source only
+    std::string id, model, geography, scope;
     std::int64_t version = 0;
     std::map<std::string, Names> rows;  // by source
   };
+  using Versions = std::map<std::int64_t, Profile>;
 
   // Errors: configuration.
   static Result<Oracle> read(std::string_view document);
@@ -34,16 +34,25 @@ class Oracle {
   // may not.
   std::string refusal(const std::string& profile, const std::string& source,
                       const std::string& destination) const;
+  std::string refusal(const Profile& profile, const std::string& source,
+                      const std::string& destination) const;
+  // The destinations that refusal() lets through, of a row that the document has; none otherwise.
+  Names allowed(const Profile& profile, const std::string& source) const;
   // Whether its geography is no boundary, so that the operator's grant is needed.
-  bool needs_grant(const std::string& profile) const;
+  bool needs_grant(const Profile& profile) const;
   // Of a row that the document has: SHA-256 of the canonical text, 64 hex digits.
-  std::string row_hash(const std::string& profile, const std::string& source) const;
+  std::string row_hash(const Profile& profile, const std::string& source) const;
   // A row's destinations, "*" expanded.
-  Names destinations(const std::string& profile, const std::string& source) const;
+  Names destinations(const Profile& profile, const std::string& source) const;
 
   const Names& regions() const { return regions_; }
   const std::map<std::string, Geography>& geographies() const { return geographies_; }
-  const std::map<std::string, Profile>& profiles() const { return profiles_; }
+  // Every version that the document has, by profile; the highest is in force.
+  const std::map<std::string, Versions>& profiles() const { return profiles_; }
+  const Profile& in_force(const std::string& profile) const {
+    return profiles_.at(profile).rbegin()->second;
+  }
+  const std::map<std::string, std::int64_t>& revoked() const { return revoked_; }
 
  private:
   bool lists(const Names& names, const std::string& source, const std::string& destination) const;
@@ -51,7 +60,8 @@ class Oracle {
   Names regions_;
   std::map<std::string, std::string> partitions_;  // by Region
   std::map<std::string, Geography> geographies_;
-  std::map<std::string, Profile> profiles_;
+  std::map<std::string, Versions> profiles_;
+  std::map<std::string, std::int64_t> revoked_;
 };
 
 }  // namespace tidegate::proof

@@ -42,16 +42,16 @@ TEST(Oracle, ARowDoesNotOverruleTheGeography) {
 
 TEST(Oracle, HashesARowAsItIsDefined) {
   const Oracle oracle = Oracle::read(catalog::Catalog::built_in()->document()).value();
-  EXPECT_EQ(oracle.row_hash("eu.amazon.nova-2-lite-v1:0", "eu-south-1"),
+  EXPECT_EQ(oracle.row_hash(oracle.in_force("eu.amazon.nova-2-lite-v1:0"), "eu-south-1"),
             "50bc5540780b3f766147d0e306fc5ae3d8d77c3faa18d0aae8a999eefeb605da");
-  EXPECT_EQ(oracle.row_hash("global.amazon.nova-2-lite-v1:0", "eu-south-1"),
+  EXPECT_EQ(oracle.row_hash(oracle.in_force("global.amazon.nova-2-lite-v1:0"), "eu-south-1"),
             "c1ff540a0484b28a9b45d33cf6c3d09e42e61f273d7a969f804dd4fe9304fe7f");
 }
 
 TEST(Oracle, NeedsAGrantWhereThereIsNoBoundary) {
   const Oracle oracle = oracle_of(small_draft());
-  EXPECT_FALSE(oracle.needs_grant("eu.a.local"));
-  EXPECT_TRUE(oracle.needs_grant("global.a.wide"));
+  EXPECT_FALSE(oracle.needs_grant(oracle.in_force("eu.a.local")));
+  EXPECT_TRUE(oracle.needs_grant(oracle.in_force("global.a.wide")));
 }
 
 TEST(Oracle, RefusesWhatItCannotRead) {

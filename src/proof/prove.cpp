@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
+#include <set>
 
 #include "proof/layers.hpp"
 
@@ -12,6 +12,12 @@ namespace {
 
 using catalog::RegionId;
 
+template <class T>
+Result<void> without_value(const Result<T>& answer) {
+  if (answer) return {};
+  return fail(answer.error());
+}
+
 class Walk {
  public:
   Walk(const Subject& subject, const Oracle& oracle, Report& report)
@@ -19,7 +25,7 @@ class Walk {
         oracle_(oracle),
         report_(report),
         source_(subject.source),
-        destination_(subject.destination) {
+        destination_(subject.destination, rows(oracle)) {
     for (const std::string& region : oracle.regions()) regions_.emplace_back(region);
   }
 
@@ -29,25 +35,47 @@ class Walk {
     if (!report_.holds()) return;  // they do not even speak of the same things
     report_.profiles = oracle_.profiles().size();
     report_.regions = regions_.size();
-    for (const auto& [id, profile] : oracle_.profiles()) {
-      for (const RegionId& source : regions_) walk_row(id, source);
+    for (const auto& [id, versions] : oracle_.profiles()) {
+      for (const auto& [version, profile] : versions) walk_profile(profile);
     }
   }
 
  private:
-  // What stays the same for all destinations of a profile and source.
-  struct Question {
-    const std::string& profile;
-    const RegionId& source;
-    const Result<gateway::Target>& target;
-    peer::RoutingToken sent, received;  // by the source's and by the destination's catalogue
+  // One version of a profile, as the document and as each end has it (null: it has not).
+  struct Subjects {
+    const Oracle::Profile& profile;
+    const catalog::Profile* at_source;
+    const catalog::Profile* at_destination;
+    bool in_force;
+    peer::RoutingToken sent, received;
   };
+  // What stays the same for all destinations of one source.
+  struct Answers {
+    Result<gateway::Target> target;
+    Result<const catalog::Row*> signer, admission;
+    bool without_grant = false;                     // let in without the operator's grant
+    const std::vector<bool>* placements = nullptr;  // of the target, by Region; null without one
+  };
+
+  static std::size_t rows(const Oracle& oracle) {
+    std::size_t count = 0;
+    for (const auto& [id, versions] : oracle.profiles()) {
+      for (const auto& [version, profile] : versions) count += profile.rows.size();
+    }
+    return count;
+  }
 
   // The code knows exactly the profiles and Regions that the document has.
   void check_readings(std::string_view end, const catalog::Catalog& catalog) {
-    Oracle::Names profiles, regions, known;
-    for (const auto& [id, profile] : catalog.profiles()) profiles.insert(id);
-    for (const auto& [id, profile] : oracle_.profiles()) known.insert(id);
+    std::set<std::pair<std::string, std::int64_t>> profiles, known;
+    Oracle::Names regions;
+    for (const auto& [id, profile] : catalog.profiles()) profiles.emplace(id, profile.version);
+    for (const auto& [id, before] : catalog.earlier()) {
+      for (const auto& profile : before) profiles.emplace(id, profile.version);
+    }
+    for (const auto& [id, versions] : oracle_.profiles()) {
+      for (const auto& [version, profile] : versions) known.emplace(id, version);
+    }
     for (const auto& region : catalog.regions()) regions.insert(region.id.str());
     if (profiles == known && regions == oracle_.regions()) return;
     report_.add(
@@ -62,76 +90,141 @@ class Walk {
                              oracle_.regions().size())});
   }
 
-  void walk_row(const std::string& profile, const RegionId& source) {
-    const auto target = source_.resolve(profile, source);
-    if (oracle_.profiles().at(profile).rows.contains(source.str())) {
-      check_hash(profile, source, "the source", target ? target->row : nullptr);
-      check_hash(profile, source, "the destination",
-                 subject_.destination->profile(profile)->row(source));
-    }
-    Question question{.profile = profile,
-                      .source = source,
-                      .target = target,
-                      .sent = best_token(*subject_.source, profile, source),
-                      .received = best_token(*subject_.destination, profile, source)};
-    for (const RegionId& destination : regions_) {
-      ++report_.triples;
-      question.sent.destination = question.received.destination = destination.str();
-      ask(question, destination);
-    }
+  void walk_profile(const Oracle::Profile& profile) {
+    const auto version = static_cast<std::uint32_t>(profile.version);
+    const auto* at_source = subject_.source->profile(profile.id, version);
+    const auto* at_destination = subject_.destination->profile(profile.id, version);
+    Subjects subjects{.profile = profile,
+                      .at_source = at_source,
+                      .at_destination = at_destination,
+                      .in_force = &oracle_.in_force(profile.id) == &profile,
+                      .sent = best_token(profile.id, profile.model, at_source),
+                      .received = best_token(profile.id, profile.model, at_destination)};
+    for (const RegionId& source : regions_) walk_row(subjects, source);
   }
 
-  void check_hash(const std::string& profile, const RegionId& source, std::string_view end,
-                  const catalog::Row* row) {
-    const std::string expected = oracle_.row_hash(profile, source.str());
-    if (row && row->hash() == expected) return;
-    Violation found = about("row_hash", profile, source, source);
-    found.destination.clear();
-    found.says = fmt::format("{} has {} for the row, the document's is {}", end,
-                             row ? row->hash() : "nothing", expected);
-    report_.add(std::move(found));
+  static const catalog::Row* row_at(const catalog::Profile* profile, const RegionId& source) {
+    return profile ? profile->row(source) : nullptr;
   }
 
-  void ask(Question& question, const RegionId& destination) {
-    const auto& [profile, source, target, sent, received] = question;
-    const std::string refusal = oracle_.refusal(profile, source.str(), destination.str());
-    const bool allowed = refusal.empty();
-    if (allowed) ++report_.allowed;
-    const bool home = source == destination;
+  void walk_row(Subjects& subjects, const RegionId& source) {
+    const Oracle::Profile& profile = subjects.profile;
+    const catalog::Row* sent = row_at(subjects.at_source, source);
+    const catalog::Row* received = row_at(subjects.at_destination, source);
+    subjects.sent.source = subjects.received.source = source.str();
+    subjects.sent.row_hash = sent ? sent->hash() : subjects.sent.body_sha256;
+    subjects.received.row_hash = received ? received->hash() : subjects.received.body_sha256;
+    // What is not in force is admitted from Regions that have nothing newer; nothing is routed by
+    // it.
+    Answers answers{
+        .target = subjects.in_force
+                      ? source_.resolve(profile.id, source)
+                      : Result<gateway::Target>(fail(ErrorCode::fence_refused, "not in force")),
+        .signer = source_.signer().row_of(subjects.sent),
+        .admission = destination_.door(0).row_of(subjects.received),
+        .without_grant = destination_.door_without_grant().row_of(subjects.received).has_value()};
+    report_.triples += regions_.size();
+    if (profile.rows.contains(source.str())) {
+      check_hashes(subjects, source, answers.target ? answers.target->row : sent, received);
+    } else if (!answers.target && !answers.signer && !answers.admission) {
+      return;  // no row, and each layer says so without asking where to
+    }
+    if (answers.target) answers.placements = &source_.placements(*answers.target);
+    const Oracle::Names allowed = oracle_.allowed(profile, source.str());
+    report_.allowed += allowed.size();
+    for (std::size_t i = 0; i < regions_.size(); ++i) {
+      ask(subjects, answers, source, i, allowed.contains(regions_[i].str()));
+    }
+    ask_whole(subjects, answers, source, allowed);
+  }
 
-    const Result<void> routed =
-        target ? source_.place(*target, destination) : Result<void>(fail(target.error()));
-    const Result<void> may_leave = source_.sign(sent);
-    const Result<void> admitted = destination_.admit(question.received);
-    // At home nothing is sent: no token is ever made for it.
-    const bool agree = routed.has_value() == allowed &&
-                       may_leave.has_value() == (allowed && !home) &&
-                       admitted.has_value() == allowed;
-    if (!agree) {
-      Violation found =
-          about(allowed ? "layers_differ" : "outside_fence", profile, source, destination);
-      found.claims = {claim("router", routed),
-                      claim("signer", may_leave),
-                      claim("admission", admitted),
-                      {"oracle", allowed, refusal}};
-      found.says = allowed
-                       ? "the fence allows it and a layer does not, or one makes a token for home"
-                       : "a layer lets it out of the fence";
+  void check_hashes(const Subjects& subjects, const RegionId& source, const catalog::Row* sent,
+                    const catalog::Row* received) {
+    const std::string expected = oracle_.row_hash(subjects.profile, source.str());
+    const auto check = [&](std::string_view end, const catalog::Row* row) {
+      if (row && row->hash() == expected) return;
+      Violation found = about("row_hash", subjects.profile, source, source);
+      found.destination.clear();
+      found.says = fmt::format("{} has {} for the row, the document's is {}", end,
+                               row ? row->hash() : "nothing", expected);
       report_.add(std::move(found));
-    }
-    if (allowed && oracle_.needs_grant(profile) &&
-        destination_.admit_without_grant(question.received)) {
-      Violation found = about("not_granted", profile, source, destination);
+    };
+    check("the source", sent);
+    check("the destination", received);
+  }
+
+  Result<void> signs(const Subjects& subjects, const Answers& answers) const {
+    if (!answers.signer) return fail(answers.signer.error());
+    return source_.signer().check_destination(**answers.signer, subjects.sent);
+  }
+  Result<void> admits(const Subjects& subjects, const Answers& answers, std::size_t region) const {
+    if (!answers.admission) return fail(answers.admission.error());
+    return destination_.door(region).check_destination(**answers.admission, subjects.received);
+  }
+
+  void ask(Subjects& subjects, const Answers& answers, const RegionId& source, std::size_t region,
+           bool allowed) {
+    const RegionId& destination = regions_[region];
+    const bool home = source == destination;
+    subjects.sent.destination = subjects.received.destination = destination.str();
+    const bool routed = answers.placements && (*answers.placements)[region];
+    const bool may_leave = signs(subjects, answers).has_value();
+    const bool admitted = admits(subjects, answers, region).has_value();
+    // At home nothing is sent: no token is ever made for it.
+    const bool agree = routed == (allowed && subjects.in_force) &&
+                       may_leave == (allowed && !home) && admitted == allowed;
+    if (!agree) differ(subjects, answers, source, region, allowed);
+    if (allowed && answers.without_grant && oracle_.needs_grant(subjects.profile)) {
+      Violation found = about("not_granted", subjects.profile, source, destination);
       found.says = "it has no boundary, and is let in without the operator's grant";
       report_.add(std::move(found));
     }
   }
 
-  Violation about(std::string rule, const std::string& profile, const RegionId& source,
-                  const RegionId& destination) const {
+  void differ(const Subjects& subjects, const Answers& answers, const RegionId& source,
+              std::size_t region, bool allowed) {
+    const RegionId& destination = regions_[region];
+    Violation found =
+        about(allowed ? "layers_differ" : "outside_fence", subjects.profile, source, destination);
+    found.claims = {
+        claim("router", answers.target ? source_.place(*answers.target, destination)
+                                       : without_value(answers.target)),
+        claim("signer", signs(subjects, answers)),
+        claim("admission", admits(subjects, answers, region)),
+        {"oracle", allowed, oracle_.refusal(subjects.profile, source.str(), destination.str())}};
+    found.says = allowed ? "the fence allows it and a layer does not, or one makes a token for home"
+                         : "a layer lets it out of the fence";
+    report_.add(std::move(found));
+  }
+
+  // The layers were asked part by part, which is quick. Once for each row, and once for a Region
+  // outside it, they are asked as a request asks them, MAC and replay table included.
+  void ask_whole(Subjects& subjects, const Answers& answers, const RegionId& source,
+                 const Oracle::Names& allowed) {
+    bool inside = false, outside = false;
+    for (std::size_t i = 0; i < regions_.size() && !(inside && outside); ++i) {
+      bool& done = allowed.contains(regions_[i].str()) ? inside : outside;
+      if (done || regions_[i] == source) continue;
+      done = true;
+      subjects.sent.destination = subjects.received.destination = regions_[i].str();
+      const Result<void> signed_whole = source_.sign(subjects.sent);
+      const Result<void> admitted_whole = destination_.admit(i, subjects.received);
+      if (signed_whole.has_value() == signs(subjects, answers).has_value() &&
+          admitted_whole.has_value() == admits(subjects, answers, i).has_value()) {
+        continue;
+      }
+      Violation found = about("layers_differ", subjects.profile, source, regions_[i]);
+      found.claims = {claim("signer", signed_whole), claim("admission", admitted_whole)};
+      found.says = "a layer as a whole does not say what its parts say";
+      report_.add(std::move(found));
+    }
+  }
+
+  static Violation about(std::string rule, const Oracle::Profile& profile, const RegionId& source,
+                         const RegionId& destination) {
     return {.rule = std::move(rule),
-            .profile = profile,
-            .model = oracle_.profiles().at(profile).model,
+            .profile = profile.id,
+            .model = profile.model,
             .source = source.str(),
             .destination = destination.str(),
             .says = {}};
@@ -145,32 +238,80 @@ class Walk {
   std::vector<RegionId> regions_;
 };
 
-void compare_profile(const std::string& id, const Oracle& before, const Oracle& now,
-                     Report& report) {
-  const Oracle::Profile& was = before.profiles().at(id);
-  const Oracle::Profile& is = now.profiles().at(id);
-  Violation found{.rule = "version_lower",
-                  .profile = id,
+// A version that both have is the same, but for rows of new sources.
+void compare_version(const Oracle::Profile& was, const Oracle& before, const Oracle::Profile& is,
+                     const Oracle& now, Report& report) {
+  Violation found{.rule = "row_changed",
+                  .profile = is.id,
                   .model = is.model,
                   .source = {},
                   .destination = {},
-                  .says = fmt::format("version {} follows version {}", is.version, was.version)};
-  if (is.version < was.version) report.add(found);
-  if (is.version != was.version) return;
-  found.rule = "row_changed";
-  if (is.model != was.model) {
-    found.says = fmt::format("version {} was for the model {}", is.version, was.model);
+                  .says = {}};
+  const auto same = [&](std::string_view what, const std::string& old_text,
+                        const std::string& new_text) {
+    if (old_text == new_text) return;
+    found.says = fmt::format("version {} had the {} {}, and now has {}", is.version, what, old_text,
+                             new_text);
     report.add(found);
-  }
-  for (const auto& [source, row] : is.rows) {
-    if (!was.rows.contains(source)) continue;  // a new source row changes no other
-    const Oracle::Names old_names = before.destinations(id, source);
-    const Oracle::Names new_names = now.destinations(id, source);
-    if (old_names == new_names) continue;
+  };
+  same("model", was.model, is.model);
+  same("geography", was.geography, is.geography);
+  same("scope", was.scope, is.scope);
+  for (const auto& [source, row] : was.rows) {
     found.source = source;
-    found.says = fmt::format("version {} had the destinations {}, and now has {}", is.version,
-                             fmt::join(old_names, ", "), fmt::join(new_names, ", "));
-    report.add(found);
+    if (!is.rows.contains(source)) {
+      found.says = fmt::format("version {} had a row for {}, and now has none", is.version, source);
+      report.add(found);
+      continue;
+    }
+    same("destinations", fmt::format("{}", fmt::join(before.destinations(was, source), ", ")),
+         fmt::format("{}", fmt::join(now.destinations(is, source), ", ")));
+  }
+}
+
+void compare_profile(const std::string& id, const Oracle::Versions& was, const Oracle::Versions& is,
+                     const Oracle& before, const Oracle& now, Report& report) {
+  const std::int64_t newest = was.rbegin()->first;
+  Violation found{.rule = "version_lower",
+                  .profile = id,
+                  .model = is.rbegin()->second.model,
+                  .source = {},
+                  .destination = {},
+                  .says = fmt::format("version {} follows version {}", is.rbegin()->first, newest)};
+  if (is.rbegin()->first < newest) report.add(found);
+  for (const auto& [version, profile] : is) {
+    if (const auto same = was.find(version); same != was.end()) {
+      compare_version(same->second, before, profile, now, report);
+    } else if (version < newest) {
+      found.says = fmt::format("version {} comes after version {} did", version, newest);
+      report.add(found);
+    }
+  }
+}
+
+// What is gone stays gone: otherwise its name could come back with another meaning.
+void compare_revoked(const Oracle& before, const Oracle& now, Report& report) {
+  const auto add = [&](std::string rule, const std::string& id, std::string says) {
+    report.add({.rule = std::move(rule),
+                .profile = id,
+                .model = {},
+                .source = {},
+                .destination = {},
+                .says = std::move(says)});
+  };
+  for (const auto& [id, version] : before.revoked()) {
+    const auto found = now.revoked().find(id);
+    if (found == now.revoked().end() || found->second < version) {
+      add("revocation_lifted", id, fmt::format("its versions up to {} were revoked", version));
+    }
+  }
+  for (const auto& [id, versions] : before.profiles()) {
+    const std::int64_t newest = versions.rbegin()->first;
+    const auto found = now.revoked().find(id);
+    if (!now.profiles().contains(id) && (found == now.revoked().end() || found->second < newest)) {
+      add("gone_not_revoked", id,
+          fmt::format("it is not there any more, and its version {} is not revoked", newest));
+    }
   }
 }
 
@@ -202,25 +343,31 @@ Result<Report> prove(const std::shared_ptr<const catalog::Catalog>& catalog, con
 }
 
 void compare(const Oracle& before, const Oracle& now, Report& report) {
-  for (const auto& [id, profile] : now.profiles()) {
-    if (before.profiles().contains(id)) compare_profile(id, before, now, report);
+  for (const auto& [id, versions] : now.profiles()) {
+    const auto was = before.profiles().find(id);
+    if (was != before.profiles().end()) {
+      compare_profile(id, was->second, versions, before, now, report);
+    }
   }
-  for (const auto& [id, geography] : now.geographies()) {
-    const auto was = before.geographies().find(id);
-    if (was == before.geographies().end()) continue;
-    const bool lower = geography.version < was->second.version;
+  compare_revoked(before, now, report);
+  for (const auto& [id, was] : before.geographies()) {
+    const auto found = now.geographies().find(id);
+    const bool gone = found == now.geographies().end();
+    const bool lower = !gone && found->second.version < was.version;
     const bool changed =
-        geography.version == was->second.version && geography.regions != was->second.regions;
-    if (!lower && !changed) continue;
-    report.add(
-        {.rule = lower ? "version_lower" : "geography_changed",
-         .profile = {},
-         .model = {},
-         .source = {},
-         .destination = {},
-         .says = fmt::format("the geography {} was version {}: {}; and now is version {}: {}", id,
-                             was->second.version, fmt::join(was->second.regions, ", "),
-                             geography.version, fmt::join(geography.regions, ", "))});
+        !gone && found->second.version == was.version && found->second.regions != was.regions;
+    if (!gone && !lower && !changed) continue;
+    const std::string old_text =
+        fmt::format("version {}: {}", was.version, fmt::join(was.regions, ", "));
+    report.add({.rule = lower ? "version_lower" : "geography_changed",
+                .profile = {},
+                .model = {},
+                .source = {},
+                .destination = {},
+                .says = gone ? fmt::format("the geography {} was {}; and now is not", id, old_text)
+                             : fmt::format("the geography {} was {}; and now is version {}: {}", id,
+                                           old_text, found->second.version,
+                                           fmt::join(found->second.regions, ", "))});
   }
 }
 

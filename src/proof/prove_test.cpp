@@ -166,6 +166,67 @@ TEST(Prove, CountsThemAllAndKeepsTheFirst) {
   EXPECT_EQ(report.counterexamples.size(), counterexamples_max);
 }
 
+// What is not in force any more is still admitted, so it is still asked about.
+TEST(Prove, AsksAboutOlderVersionsThatAreStillAdmitted) {
+  const std::string both =
+      R"({"id":"eu.a.local","name":"P","scope":"geographic","geography":"eu","model":"a.local",)"
+      R"("version":2,"rows":{"eu-central-1":["eu-central-1"]}},)";
+  const auto with_both = [&](const Draft& draft) {
+    std::string text = draft.document();
+    return text.insert(text.find(R"({"id":"eu.a.local")"), both);
+  };
+  const auto proven_with = [&](const Draft& draft) {
+    return prove(Catalog::parse(with_both(draft)).value(), the_clock).value();
+  };
+  const Report good = proven_with(small_draft());
+  EXPECT_TRUE(good.holds()) << json::serialize(to_json(good));
+  EXPECT_EQ(good.triples, 3u * 5 * 5);
+  EXPECT_EQ(good.allowed, 2u + 2 + 4 + 1);
+
+  Draft wide = small_draft();  // its version 1, which the second follows
+  wide.profiles["a.local"].rows["eu-central-1"].insert("us-east-1");
+  EXPECT_TRUE(proven_with(wide).holds()) << "its geography keeps it in, at both ends";
+  wide.geographies["eu"].second.insert("us-east-1");
+  const auto ends = Catalog::parse(with_both(wide)).value();
+  const Report report =
+      prove({.source = ends, .destination = ends, .document = with_both(small_draft())}, the_clock)
+          .value();
+  ASSERT_TRUE(find(report, "outside_fence")) << json::serialize(to_json(report));
+  EXPECT_EQ(claims(*find(report, "outside_fence")), "no yes yes no");  // nothing is routed by it
+  EXPECT_EQ(report.violations, 3u) << "and the row's hash at either end";
+}
+
+TEST(Prove, FindsAnInRegionProfileThatLeavesItsRegion) {
+  Draft draft = small_draft();
+  draft.profiles["a.local"].scope = "in_region";
+  EXPECT_FALSE(Catalog::parse(draft.document()));  // the reader refuses it, and so does the oracle
+  EXPECT_EQ(Oracle::read(draft.document())->refusal("eu.a.local", "eu-central-1", "eu-west-1"),
+            "eu.a.local runs at its source only");
+}
+
+TEST(Compare, WhatGoesIsRevokedAndStaysGone) {
+  const Draft before = small_draft();
+  Draft without = before;
+  without.profiles.erase("a.wide");
+  EXPECT_TRUE(find(compared(before, without), "gone_not_revoked"));
+  const auto with_revocation = [](const Draft& draft, int version) {
+    std::string text = draft.document();
+    text.pop_back();
+    return text +
+           fmt::format(R"(,"revoked":[{{"profile":"global.a.wide","version":{}}}]}})", version);
+  };
+  const auto rules = [](const std::string& was, const std::string& is) {
+    Report report;
+    compare(Oracle::read(was).value(), Oracle::read(is).value(), report);
+    return report;
+  };
+  EXPECT_TRUE(rules(before.document(), with_revocation(without, 1)).holds());
+  EXPECT_TRUE(rules(with_revocation(without, 1), with_revocation(without, 2)).holds());
+  EXPECT_TRUE(
+      find(rules(with_revocation(without, 2), with_revocation(without, 1)), "revocation_lifted"));
+  EXPECT_TRUE(find(rules(with_revocation(without, 1), before.document()), "revocation_lifted"));
+}
+
 TEST(Compare, ARowIsFrozenUnderItsVersion) {
   const Draft before = small_draft();
   EXPECT_TRUE(compared(before, before).holds());

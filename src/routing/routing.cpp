@@ -48,6 +48,7 @@ Verdict judge(const RegionId& region, const RegionSignals& s, const Need& need) 
       break;
   }
   if (!s.serves_model) return Verdict::no_model;
+  if (!s.knows_row) return Verdict::older_catalogue;
   if (s.draining) return Verdict::draining;
   if (!s.ready) return Verdict::not_ready;
   return free_slots(s) > 0 ? Verdict::could_serve : Verdict::full;
@@ -61,6 +62,7 @@ bool can_change(Verdict verdict) {
     case Verdict::unreachable:
     case Verdict::stale_report:
     case Verdict::draining:
+    case Verdict::older_catalogue:
       return true;
     case Verdict::chosen:
     case Verdict::could_serve:
@@ -113,6 +115,7 @@ Reason reason_to_leave(const Decision& decision, const RegionId& source) {
     case Verdict::not_ready:
     case Verdict::unreachable:
     case Verdict::stale_report:
+    case Verdict::older_catalogue:
       return Reason::source_unhealthy;
     case Verdict::already_tried:
       return Reason::retry;
@@ -222,6 +225,8 @@ std::string sentence(const Candidate& c, std::string_view model_id) {
       return with_note("excluded", c);
     case Verdict::narrowed_out:
       return "outside the part of the row that the caller keeps to";
+    case Verdict::older_catalogue:
+      return "its catalogue is older and does not have the row yet";
   }
   return {};
 }
@@ -288,6 +293,8 @@ std::string_view name_of(Verdict verdict) {
       return "excluded";
     case Verdict::narrowed_out:
       return "narrowed_out";
+    case Verdict::older_catalogue:
+      return "older_catalogue";
   }
   return "unknown";
 }

@@ -43,6 +43,7 @@ struct RegionSignals {
   bool serves_model = false;  // it maps the model to a back-end
   bool ready = false;         // at least one of those back-ends is healthy
   bool draining = false;      // its process is ending; another may follow at any moment
+  bool knows_row = true;      // its catalogue has the row, or an older version of it with itself in
   Withdrawal withdrawal{};
   std::uint32_t slots = 0;    // what its back-ends run at once
   std::uint32_t busy = 0;     // of them, by its last report (local: exactly)
@@ -94,7 +95,8 @@ enum class Verdict : std::uint8_t {
   cordoned,
   drained,
   excluded,
-  narrowed_out
+  narrowed_out,
+  older_catalogue
 };
 std::string_view name_of(Verdict verdict);
 

@@ -64,6 +64,16 @@ constexpr const char* migrations[] = {
       arn TEXT NOT NULL REFERENCES principals (arn), profile TEXT NOT NULL, region TEXT NOT NULL,
       PRIMARY KEY (arn, profile, region)) STRICT, WITHOUT ROWID;
     )",
+    R"(
+    CREATE TABLE catalog_bundle (
+      one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL CHECK (epoch > 0),
+      sha256 TEXT NOT NULL, text TEXT NOT NULL) STRICT;
+    CREATE TRIGGER catalog_bundle_goes_forward BEFORE UPDATE ON catalog_bundle
+      WHEN NEW.epoch <= OLD.epoch
+      BEGIN SELECT RAISE(ABORT, 'the epoch of the catalogue only grows'); END;
+    CREATE TRIGGER catalog_bundle_stays BEFORE DELETE ON catalog_bundle
+      BEGIN SELECT RAISE(ABORT, 'the last good catalogue is never forgotten'); END;
+    )",
 };
 constexpr std::int64_t schema_version = std::size(migrations);
 

@@ -89,7 +89,8 @@ TEST(SqliteProfiles, SharesTheFileWithDocumentsAndTakesOverAnOlderOne) {
   ASSERT_TRUE(execute(raw,
                       "DROP TABLE application_profile_tags; DROP TABLE application_profiles; "
                       "DROP TABLE api_keys; DROP TABLE region_restrictions; "
-                      "DROP TABLE narrowed_rows; PRAGMA user_version = 1"));
+                      "DROP TABLE narrowed_rows; DROP TABLE catalog_bundle; "
+                      "PRAGMA user_version = 1"));
   sqlite3_close(raw);
   const auto migrated = open(folder / "d");
   ASSERT_TRUE(migrated->load_profiles()->empty());

@@ -49,6 +49,11 @@ REGIONS = {
     "us-west-2": ("Oregon", "US"),
 }
 
+# Countries of the European Union among them: their Regions state that membership, and the geography "eu" asks it of its
+# own.
+EU_COUNTRIES = {"DE", "ES", "FR", "IE", "IT", "SE"}
+MEMBERSHIP = {"eu": "eu"}  # by geography
+
 # The fence, written down by hand and not derived from the rows, so that the two can be compared: inside these Regions
 # (and the source itself) a profile of the geography keeps its requests. "*": every Region of the source's partition.
 GEOGRAPHIES = {
@@ -124,9 +129,15 @@ def model(profile):
     }
 
 
+def geography(name):
+    asked = {"membership": MEMBERSHIP[name]} if name in MEMBERSHIP else {}
+    return {"id": name, "version": 1} | asked | {"regions": GEOGRAPHIES[name]}
+
+
 def convert(table):
     regions = [
         dict(zip(("id", "city", "country", "partition"), (region, *facts, "aws")))
+        | ({"membership": "eu"} if facts[1] in EU_COUNTRIES else {})
         for region, facts in sorted(REGIONS.items())
     ]
     models = {}
@@ -147,7 +158,7 @@ def convert(table):
         "format": 1,
         "provenance": PROVENANCE | {"partly_inferred": sorted(inferred)},
         "regions": regions,
-        "geographies": [{"id": name, "version": 1, "regions": GEOGRAPHIES[name]} for name in sorted(GEOGRAPHIES)],
+        "geographies": [geography(name) for name in sorted(GEOGRAPHIES)],
         "models": [models[model_id] for model_id in sorted(models)],
         "profiles": profiles,
     }

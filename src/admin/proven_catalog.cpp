@@ -1,4 +1,4 @@
-#include "cli/proven_catalog.hpp"
+#include "admin/proven_catalog.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include "base/sabotage.hpp"
 #include "proof/report_json.hpp"
 
-namespace tidegate::cli {
+namespace tidegate::admin {
 
 Result<std::shared_ptr<const catalog::Catalog>> take_into_force(
     std::shared_ptr<const catalog::Catalog> catalog, const std::string& region, audit::Log& events,
@@ -27,13 +27,14 @@ Result<std::shared_ptr<const catalog::Catalog>> take_into_force(
                                         .details = proof::to_json(report)}));
   if (holds || sabotage::off(sabotage::Layer::proof)) return catalog;
   const proof::Violation& first = report.counterexamples.front();
-  return fail(
-      Error{.code = ErrorCode::configuration,
-            .message = fmt::format("the catalogue {} does not keep the fence: {} violations",
-                                   report.bundle_sha256.substr(0, 16), report.violations),
-            .mend = "tidegate prove shows them all; this catalogue is not taken into force",
-            .why = fmt::format("{}: {} from {} may run in {}: {}", first.rule, first.profile,
-                               first.source, first.destination, first.says)});
+  return fail(Error{
+      .code = ErrorCode::configuration,
+      .message = fmt::format("the catalogue {} does not keep the fence: {} violations; {}: {} "
+                             "from {} may run in {}",
+                             report.bundle_sha256.substr(0, 16), report.violations, first.rule,
+                             first.profile, first.source, first.destination),
+      .mend = "tidegate prove shows them all; this catalogue is not taken into force",
+      .why = "proof"});
 }
 
-}  // namespace tidegate::cli
+}  // namespace tidegate::admin

@@ -9,7 +9,7 @@
 #include "base/rng.hpp"
 #include "catalog/catalog.hpp"
 
-namespace tidegate::cli {
+namespace tidegate::admin {
 
 // Service events: CatalogProven, CatalogRefused. Errors: configuration (a violation, with the first
 // counterexample), audit_unavailable: what cannot be recorded does not come into force.
@@ -17,4 +17,4 @@ Result<std::shared_ptr<const catalog::Catalog>> take_into_force(
     std::shared_ptr<const catalog::Catalog> catalog, const std::string& region, audit::Log& events,
     const Clock& clock, Rng& rng);
 
-}  // namespace tidegate::cli
+}  // namespace tidegate::admin

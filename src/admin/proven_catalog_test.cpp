@@ -1,12 +1,12 @@
 // A catalogue that does not keep the fence must not come into force, and both answers must be in
 // the audit log.
-#include "cli/proven_catalog.hpp"
+#include "admin/proven_catalog.hpp"
 
 #include <gtest/gtest.h>
 
 #include "audit/memory_disk.hpp"
 
-namespace tidegate::cli {
+namespace tidegate::admin {
 namespace {
 
 using catalog::Catalog;
@@ -49,10 +49,11 @@ TEST_F(TakeIntoForce, AMisRowIsRefusedWithItsCounterexample) {
   const auto taken = take_into_force(catalog, "eu-central-1", *log, clock, rng);
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, ErrorCode::configuration);
-  EXPECT_NE(taken.error().why.find(
+  EXPECT_NE(taken.error().message.find(
                 "eu.amazon.nova-2-lite-v1:0 from eu-central-1 may run in eu-central-2"),
             std::string::npos)
-      << taken.error().why;
+      << taken.error().message;
+  EXPECT_EQ(taken.error().why, "proof");
   const std::string event = json::serialize(newest_event());
   EXPECT_NE(event.find("CatalogRefused"), std::string::npos) << event;
   EXPECT_NE(event.find(catalog->digest()), std::string::npos) << event;
@@ -66,4 +67,4 @@ TEST_F(TakeIntoForce, WhatCannotBeRecordedDoesNotComeIntoForce) {
 }
 
 }  // namespace
-}  // namespace tidegate::cli
+}  // namespace tidegate::admin
