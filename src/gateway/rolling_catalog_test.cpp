@@ -94,6 +94,43 @@ TEST_F(RollingCatalog, ARevokedVersionIsRefusedAtTheDestination) {
   EXPECT_TRUE(eu.at("eu-central-1").model->bodies.empty());
 }
 
+// The part that the caller keeps to has Dublin in it, which Frankfurt's version of the row has not.
+TEST_F(RollingCatalog, APartOfANewerRowIsSentAsFarAsTheOlderOneHasIt) {
+  const auto content = [](int version, std::string_view row) {
+    return fmt::format(
+        R"({{"geographies":[{{"id":"mine","version":1,)"
+        R"("regions":["eu-central-1","eu-south-1","eu-west-1"]}}],)"
+        R"("profiles":[{{"id":"mine.amazon.nova-2-lite-v1:0","name":"Mine","scope":"geographic",)"
+        R"("geography":"mine","model":"amazon.nova-2-lite-v1:0","version":{},)"
+        R"("rows":{{"eu-south-1":[{}]}}}}]}})",
+        version, row);
+  };
+  const auto in_force = [](const catalog::Bundle& bundle) {
+    return CatalogInForce{
+        .catalog = bundle.catalog(), .epoch = bundle.epoch(), .sha256 = bundle.sha256()};
+  };
+  const auto one =
+      catalog::draft_next(content(1, R"("eu-central-1","eu-south-1")"), nullptr).value();
+  const auto two =
+      catalog::draft_next(content(2, R"("eu-central-1","eu-south-1","eu-west-1")"), &one).value();
+  publish(in_force(one), {"eu-central-1", "eu-west-1"});
+  publish(in_force(two), {"eu-south-1"});
+  Documents kept;
+  kept.principals = {
+      {.arn = demo_arn,
+       .account = "111122223333",
+       .user_id = "AIDADEMO",
+       .policies = {"demo"},
+       .narrowed_rows = {{"mine.amazon.nova-2-lite-v1:0", {"eu-central-1", "eu-west-1"}}}}};
+  ASSERT_TRUE(eu.at("eu-south-1").region->apply(kept));
+  eu.run_for(1ms);
+  const auto reply = eu.converse("eu-south-1", "mine.amazon.nova-2-lite-v1:0");
+  ASSERT_TRUE(eu.run_until_done({reply}));
+  EXPECT_EQ(reply->status, 200) << reply->body;
+  EXPECT_EQ(reply->header("x-tidegate-inference-region"), "eu-central-1");
+  EXPECT_FALSE(violated("eu-south-1") || violated("eu-central-1"));
+}
+
 TEST_F(RollingCatalog, LinksFollowTheRowsInForce) {
   const auto dialled = [&] {
     std::set<std::string> out;
