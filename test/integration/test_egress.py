@@ -384,7 +384,8 @@ def test_names_are_resolved_by_no_worker(tmp_path):
     single = Single(tmp_path)
     single.config.write_text(single.config.read_text().replace("http://127.0.0.1:", "https://localhost:"))
     trace = tmp_path / "trace"
-    single.start("strace", "-f", "-qq", "-e", "trace=openat", "-o", str(trace), str(BINARY), "serve", "-c",
+    # -D: the gateway is our child and the tracer a stranger, so that what ends it here is a signal to the gateway.
+    single.start("strace", "-D", "-f", "-qq", "-e", "trace=openat", "-o", str(trace), str(BINARY), "serve", "-c",
                  str(single.config))
     try:
         eventually(lambda: single.health() != 0, 20)
@@ -398,5 +399,6 @@ def test_names_are_resolved_by_no_worker(tmp_path):
                    if (task / "comm").read_text().startswith("worker")}
     finally:
         single.end()
+    eventually(lambda: '"/etc/hosts"' in trace.read_text())
     resolving = {line.split()[0] for line in trace.read_text().splitlines() if '"/etc/hosts"' in line}
     assert workers and resolving and not resolving & workers
