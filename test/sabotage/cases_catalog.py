@@ -86,8 +86,8 @@ def two_versions(trial: Trial) -> str:
     answer = trial.deployment.hosts[MILAN].invoke(NOVA, trial.canary)
     if answer.status == 200:
         raise Failed(f"{answer.region} answered")
-    said = trial.noticed(FRANKFURT, "row_hash")
-    return f"answered {answer.status}; {said}; {trial.noticed(MILAN, 'row_hash')}"
+    said = trial.noticed(FRANKFURT, "row_version", "row_hash")
+    return f"answered {answer.status}; {said}; {trial.noticed(MILAN, 'row_version', 'row_hash')}"
 
 
 def worlds(folder: pathlib.Path) -> dict[str, World]:

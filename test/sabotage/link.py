@@ -117,7 +117,7 @@ def trailer(request_id: str, place: str, ran: str, body: bytes, **changed) -> di
 
 def report(sequence: int, slots: int = 50, **changed) -> bytes:
     """Room for everybody."""
-    return canonical({"drained": False, "draining": False, "epoch": 1, "models": {
+    return canonical({"catalogEpoch": 0, "drained": False, "draining": False, "epoch": 1, "models": {
         MODEL_ID: {"busy": 0, "ready": True, "slots": slots, "waiting": 0}}, "operations": ["Converse", "ConverseStream"],
         "protocol": 1, "runningForReader": 0, "sequence": sequence} | changed) + b"\n"
 
