@@ -123,7 +123,9 @@ Result<RoutingToken> open_token(std::string_view wire, std::string_view link_sec
   if (!bytes) return refuse("mac", "the routing token was not made for this link");
   RoutingToken token;
   if (!unpack(*bytes, token) || !is_well_formed(token)) {
-    return refuse("malformed", "the routing token is not in its form");
+    return refuse("malformed",
+                  "the routing token is not a whole one of version 1: do both Regions run versions "
+                  "of tidegate that understand each other?");
   }
   return token;
 }

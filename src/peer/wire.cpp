@@ -107,7 +107,7 @@ Result<Trailer> Trailer::open(std::string_view wire, std::string_view link_secre
   const auto bytes = unseal(trailer_label, wire, link_secret, limits::trailer_bytes_max);
   if (!bytes) return broken("a trailer that was not made for this link");
   Trailer trailer;
-  if (!unpack(*bytes, trailer)) return broken("a trailer that is not in its form");
+  if (!unpack(*bytes, trailer)) return broken("a trailer that is not a whole one of version 1");
   return trailer;
 }
 

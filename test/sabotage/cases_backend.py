@@ -4,6 +4,7 @@ would have to be fetched, what a gateway writes, and the switch that must not be
 import json
 import os
 import pathlib
+import socket
 import subprocess
 
 from case import Case, Failed, Trial
@@ -19,18 +20,21 @@ def milan(trial: Trial) -> Gateway:
     return trial.deployment.hosts[MILAN]
 
 
+def not_called(listener: socket.socket, otherwise: str) -> None:
+    listener.setblocking(False)
+    try:
+        listener.accept()
+    except BlockingIOError:
+        return
+    raise Failed(otherwise)
+
+
 def redirected(status: int, region: str):
     """London listens where the redirect points; whoever follows is heard."""
     def run(trial: Trial) -> str:
         with trial.deployment.hosts[LONDON].listen(MODEL + 1) as listener:
             answer = milan(trial).invoke(NOVA, trial.canary, status=status, location=OUTSIDE_URL)
-            listener.setblocking(False)
-            try:
-                listener.accept()
-            except BlockingIOError:
-                pass
-            else:
-                raise Failed("somebody followed the redirect")
+            not_called(listener, "somebody followed the redirect")
         if answer.status == 200:
             raise Failed(f"answered 200: {answer.body[:80]!r}")
         return f"not followed: the client got {answer.status}"
@@ -58,13 +62,7 @@ def remote_media(path: str, message):
         headers = sign("POST", path, body, f"{host.address}:{API}", KEY, MILAN)
         with trial.deployment.hosts[LONDON].listen(MODEL + 1) as listener:
             status, said = host.http(API, "POST", path, body, headers)
-            listener.setblocking(False)
-            try:
-                listener.accept()
-            except BlockingIOError:
-                pass
-            else:
-                raise Failed("somebody fetched it")
+            not_called(listener, "somebody fetched it")
         if status != 400:
             raise Failed(f"answered {status} {said[:120]!r}")
         return f"refused: {status}"

@@ -82,7 +82,7 @@ def not_into_force(trial: Trial) -> str:
 
 
 def two_versions(trial: Trial) -> str:
-    """Milan has version 2 of the profile, Frankfurt version 1: their rows differ, so Frankfurt hands back."""
+    """Milan has version 2 of the profile, Frankfurt version 1: Frankfurt does not know it, and refuses."""
     answer = trial.deployment.hosts[MILAN].invoke(NOVA, trial.canary)
     if answer.status == 200:
         raise Failed(f"{answer.region} answered")
