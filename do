@@ -40,7 +40,8 @@ Work on it
   fmt                 format the C++ sources
   lint                format, dependency rules, file sizes, links
   docs                write docs/reference/ from what the program says of itself
-  bench [catalog]     measure against nginx as a plain proxy, print ratios; or how long a large catalogue takes to prove
+  bench [catalog|code]  measure against nginx as a plain proxy, print ratios; or how long a large catalogue takes to
+                      prove; or how much code a request fetches anew
   profile             count what runs under the benchmark's requests, in cmake/release.profdata: release builds use it
   ci                  lint, test with every client and the fence, and fuzz, as CI does
   clean               remove build/ and .tidegate/
@@ -196,6 +197,13 @@ cmd_bench() {
     install_packages "${BUILD_PACKAGES[@]}"
     build_targets release tidegate
     python3 tools/catalog/scale.py "${@:2}"
+    return
+  fi
+  if [[ ${1:-} == code ]]; then
+    install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}" valgrind
+    prepare_python
+    build_targets release tidegate
+    "$VENV/bin/python" bench/fetched_code.py "${@:2}"
     return
   fi
   install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"

@@ -122,6 +122,7 @@ class Stack:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
+        self.server = BINARY  # what gateways are started with
         self.processes: list[Process] = []
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, hard), hard))
@@ -183,7 +184,7 @@ http {{
                           f"upstream standin {{ server 127.0.0.1:{standin}; keepalive 256; }}")
 
     def gateway(self, config: pathlib.Path, api_port: int, name: str) -> Process:
-        process = self.start(name, [str(BINARY), "serve", "-c", str(config)])
+        process = self.start(name, [str(self.server), "serve", "-c", str(config)])
         give_up = time.monotonic() + 15
         while not (config.parent / "state/admin.sock").exists() and time.monotonic() < give_up:
             time.sleep(0.02)
