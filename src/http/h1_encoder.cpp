@@ -144,7 +144,10 @@ Result<std::string> encode_request_head(const ClientRequest& request, std::strin
   append_header(to, "host", host);
   for (const Header& header : request.headers) {
     if (!all_of(header.name, token) || !is_field_text(header.value)) return refuse("header");
-    append_header(to, header.name, header.value);
+    to += header.name;
+    to += ": ";
+    to += header.value;
+    to += "\r\n";
   }
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
     to += "content-length: ";

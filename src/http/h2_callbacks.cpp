@@ -33,6 +33,11 @@ bool is_head(const H2Stream& stream) {
   return !stream.head_complete;
 }
 
+// Room for what such a frame usually holds: what the table of the connection knows takes a byte here.
+void reserve(Headers& headers, const nghttp2_frame_hd& frame) {
+  headers.reserve(std::min<std::size_t>(frame.length, 2048) + 128, 8);
+}
+
 void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string_view value) {
   stream.header_bytes += name.size() + value.size() + 32;  // RFC 9113, section 6.5.2
   stream.header_count += name.starts_with(':') ? 0 : 1;
@@ -104,6 +109,7 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
           if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
             if (auto* stream = stream_of(session, frame->hd.stream_id)) {
               stream->header_bytes = stream->header_count = 0;
+              reserve(is_head(*stream) ? stream->response.headers : stream->trailers, frame->hd);
             }
             return 0;
           }
@@ -111,6 +117,7 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
             return 0;  // after our GOAWAY: refused by it
           auto stream = std::make_unique<H2Stream>();
           stream->id = frame->hd.stream_id;
+          reserve(stream->request.headers, frame->hd);
           nghttp2_session_set_stream_user_data(session, stream->id, stream.get());
           self.streams_[stream->id] = std::move(stream);
           return 0;

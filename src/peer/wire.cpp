@@ -98,9 +98,12 @@ Result<Report> Report::decode(std::string_view line) {
 }
 
 std::string Trailer::sign(std::string_view link_secret) const {
-  Trailer t = *this;
-  t.error_message = clipped(error_message, limits::trailer_message_bytes_max);
-  return seal(trailer_label, packed(t), link_secret);
+  const auto message = clipped(error_message, limits::trailer_message_bytes_max);
+  if (message.size() == error_message.size())
+    return seal(trailer_label, packed(*this), link_secret);
+  Trailer shorter = *this;
+  shorter.error_message = message;
+  return seal(trailer_label, packed(shorter), link_secret);
 }
 
 Result<Trailer> Trailer::open(std::string_view wire, std::string_view link_secret) {
