@@ -75,6 +75,10 @@ class Deployment(Network):
         for region in REAL:
             eventually(self.hosts[region].ready, 60)
         self.apply(*REAL)
+        self.links_are_up()
+
+    def links_are_up(self) -> None:
+        """Those of Milan, after a start."""
         for peer in (FRANKFURT, DUBLIN, LONDON):
             eventually(lambda: self.hosts[MILAN].links()[peer] == "up", 20)
 

@@ -22,6 +22,8 @@ import cases_backend  # noqa: E402
 import cases_catalog  # noqa: E402
 import cases_destination  # noqa: E402
 import cases_identity  # noqa: E402
+import cases_narrowed  # noqa: E402
+import cases_restrictions  # noqa: E402
 import cases_routing  # noqa: E402
 import cases_tokens  # noqa: E402
 import referee  # noqa: E402
@@ -32,7 +34,8 @@ from deployment import REGIONS_WITH_AUTHORITIES, Deployment, make_store  # noqa:
 from world import LAYERS, make_pki, missing  # noqa: E402
 
 SLOW_SECONDS = 5  # said while it runs
-FAMILIES = (cases_tokens, cases_identity, cases_destination, cases_routing, cases_backend)
+FAMILIES = (cases_tokens, cases_identity, cases_destination, cases_routing, cases_restrictions, cases_narrowed,
+            cases_backend)
 
 
 def all_cases() -> list[Case]:

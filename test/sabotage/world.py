@@ -13,8 +13,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from support.admin import admin_get, admin_request
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA, ROOT, SCRIPTED_MODEL, eventually
 from support.wire import sign
 
@@ -163,20 +164,26 @@ peers: [{listed}]
             self.environment["TIDEGATE_SABOTAGE_CATALOG"] = str(self.planted)
         self.gateway = self.start(str(BINARY), "serve", "-c", "tidegate.yaml", environment=self.environment)
 
-    def restart(self) -> None:
-        """After a kill."""
+    def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """After a kill; its model server need not be well."""
         self.gateway.kill()
         self.gateway.wait(10)
+        meanwhile()
         self.gateway = self.start(str(BINARY), "serve", "-c", "tidegate.yaml", environment=self.environment)
-        eventually(self.ready, 20)
+        eventually(self.ready if self.model()["mode"] != "sick" else self.answers, 20)
 
     def gateway_signal(self, number: int) -> None:
         """`ip netns exec` becomes the gateway: the process is the gateway's own."""
         self.gateway.send_signal(number)
 
-    def ready(self) -> bool:
+    def answers(self) -> bool:
         if self.gateway.poll() is not None:
             raise RuntimeError(f"{self.name} ended:\n{self.log()[-3000:]}")
+        return self.http(API, "GET", "/health")[0] != 0
+
+    def ready(self) -> bool:
+        if not self.answers():
+            return False
         status, body = self.http(API, "GET", "/health")
         health = json.loads(body)
         return status == 200 and health["backendsReady"] == health["backends"]
@@ -214,15 +221,20 @@ peers: [{listed}]
         finally:
             connection.close()
 
+    @property
+    def admin_socket(self) -> str:
+        return str(self.folder / "state/admin.sock")
+
     def admin(self, path: str) -> dict:
-        connection = http.client.HTTPConnection("localhost", timeout=10)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(self.folder / "state/admin.sock"))
-        try:
-            connection.request("GET", path)
-            return json.load(connection.getresponse())
-        finally:
-            connection.close()
+        return admin_get(self.admin_socket, path)
+
+    def admin_post(self, path: str, body: bytes) -> tuple[int, dict]:
+        """Past the command line, as whoever can open the socket may."""
+        return admin_request(self.admin_socket, "POST", path, body)
+
+    def command(self, *arguments: str, check: bool = True) -> str:
+        """A subcommand of `tidegate` that talks to this gateway, and what it said."""
+        return self.run(str(BINARY), *arguments, "--socket", self.admin_socket, check=check)
 
     def refusals(self) -> float:
         """tidegate_fence_refusals_total, all rules together."""
@@ -295,7 +307,7 @@ class Network:
             kept = f'narrowed_rows: {{"{NOVA}": [{", ".join(part)}]}}' if region == MILAN else ""
             file = host.folder / "documents.yaml"
             file.write_text(DOCUMENTS.replace("PART_OF_THE_ROW", kept))
-            host.run(str(BINARY), "apply", "-f", str(file), "--socket", str(host.folder / "state/admin.sock"))
+            host.command("apply", "-f", str(file))
 
 
 def make_pki(folder: pathlib.Path, regions: tuple[str, ...]) -> pathlib.Path:

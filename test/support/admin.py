@@ -16,10 +16,15 @@ class AdminConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def admin_get(path: str, target: str) -> dict:
+def admin_request(path: str, method: str, target: str, body: bytes | None = None) -> tuple[int, dict]:
     connection = AdminConnection(path)
     try:
-        connection.request("GET", target)
-        return json.load(connection.getresponse())
+        connection.request(method, target, body)
+        answer = connection.getresponse()
+        return answer.status, json.load(answer)
     finally:
         connection.close()
+
+
+def admin_get(path: str, target: str) -> dict:
+    return admin_request(path, "GET", target)[1]

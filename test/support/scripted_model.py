@@ -6,8 +6,8 @@ what it has seen.
 
 Script members: answer (text), tokens (pieces of a stream), delay_ms (before the first byte), token_ms (between pieces),
 status (an HTTP error, or with location a redirect), break_after (pieces after which the connection is cut), finish_reason.
-Modes: ok; refuse (503); cut (closes before a byte); hang (never answers); garbage (200 that is not JSON); sick
-(/health answers 503).
+Modes: ok; refuse (503); cut (closes before a byte); hang (never answers); hold (answers once the mode is another);
+garbage (200 that is not JSON); sick (/health answers 503).
 """
 
 import argparse
@@ -159,6 +159,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.pause(HANG_SECONDS)
         if mode == "garbage":
             return self.answer(200, b"<html>not what you asked for</html>")
+        while mode == "hold" and FACTS.snapshot()["mode"] == "hold":
+            self.pause(0.02)
         self.pause(script.get("delay_ms", self.server.delay_ms) / 1000)
         if "status" in script:
             self.end("answered")
