@@ -88,8 +88,16 @@ Result<std::vector<Outcome>> issue(const Paths& paths, const IssueRequest& reque
   const auto peer_file = paths.peer(request.region, request.node);
   TRY_VOID(save(peer, peer_file, paths.peer_key(request.region, request.node)));
   outcomes.push_back({peer_file, Made::created});
-  if (!std::filesystem::exists(paths.api_ca_key())) return outcomes;
+  if (std::filesystem::exists(paths.api_ca_key())) {
+    TRY(auto outcome, issue_public(paths, request, now));
+    outcomes.push_back(std::move(outcome));
+  }
+  return outcomes;
+}
 
+Result<Outcome> issue_public(const Paths& paths, const IssueRequest& request, WallTime now) {
+  TRY_VOID(check_name("the Region", request.region));
+  TRY_VOID(check_name("the node", request.node));
   for (const std::string& name : request.names) {
     if (name.find_first_of(",;\n") != std::string::npos || name.empty()) {
       return wrong(fmt::format("\"{}\" is not a host name", name),
@@ -105,8 +113,7 @@ Result<std::vector<Outcome>> issue(const Paths& paths, const IssueRequest& reque
                                 now));
   const auto api_file = paths.api(request.region, request.node);
   TRY_VOID(save(api, api_file, paths.api_key(request.region, request.node)));
-  outcomes.push_back({api_file, Made::created});
-  return outcomes;
+  return Outcome{api_file, Made::created};
 }
 
 }  // namespace tidegate::cli::pki

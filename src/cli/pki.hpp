@@ -14,6 +14,12 @@
 
 namespace tidegate::cli::pki {
 
+// Of one authority: its certificates (the one that signs first, then one that comes or goes), its
+// key, and the key of one that is announced.
+struct AuthorityFiles {
+  std::filesystem::path certificates, key, next_key;
+};
+
 // Where things are below the directory of a deployment. A host needs its own Region's folder and
 // the ca.pem of others.
 struct Paths {
@@ -26,6 +32,9 @@ struct Paths {
   }
   std::filesystem::path region_ca_next_key(const std::string& region) const {
     return directory / region / "ca-next.key";
+  }
+  AuthorityFiles region_authority(const std::string& region) const {
+    return {region_ca(region), region_ca_key(region), region_ca_next_key(region)};
   }
   std::filesystem::path peer(const std::string& region, const std::string& node) const {
     return directory / region / (node + "-peer.pem");
@@ -41,6 +50,9 @@ struct Paths {
   }
   std::filesystem::path api_ca() const { return directory / "api-ca.pem"; }
   std::filesystem::path api_ca_key() const { return directory / "api-ca.key"; }
+  AuthorityFiles api_authority() const {
+    return {api_ca(), api_ca_key(), directory / "api-ca-next.key"};
+  }
 };
 
 // What became of one file.
@@ -66,6 +78,9 @@ struct IssueRequest {
 // one. Always new keys; replaces what was there. Errors: configuration.
 Result<std::vector<Outcome>> issue(const Paths& paths, const IssueRequest& request, WallTime now);
 
+// The public one alone. Errors: configuration.
+Result<Outcome> issue_public(const Paths& paths, const IssueRequest& request, WallTime now);
+
 // New certificates with new keys, as issue() makes them; without names, for those of the present
 // certificate. A retired authority leaves ca.pem now. Errors: configuration.
 Result<std::vector<Outcome>> rotate(const Paths& paths, const IssueRequest& request, WallTime now);
@@ -75,13 +90,21 @@ Result<std::vector<Outcome>> rotate(const Paths& paths, const IssueRequest& requ
 // ca.pem, its key is ca-next.key, and nothing else changes. The second call, when the others have
 // that ca.pem, switches: the new authority becomes the first of ca.pem and signs new certificates;
 // the old one, retired, stays the second until the next rotation. Errors: configuration.
-enum class AuthorityStep : std::uint8_t { announced, switched };
+enum class AuthorityStep : std::uint8_t { announced, switched, retired };
 struct AuthorityRotation {
   AuthorityStep step;
   std::vector<Outcome> outcomes;
 };
 Result<AuthorityRotation> rotate_authority(const Paths& paths, const IssueRequest& request,
                                            WallTime now);
+
+// The authority of public ports, which clients trust by their copy of api-ca.pem, in three steps.
+// The first announces, as above: a client that trusts the old one, and one that has both, are
+// served alike. The second switches, and signs the public certificate of this gateway. The third
+// retires: the old one leaves api-ca.pem. It is refused while a public certificate below the
+// directory is signed by it. Errors: configuration.
+Result<AuthorityRotation> rotate_api_authority(const Paths& paths, const IssueRequest& request,
+                                               WallTime now);
 
 struct Facts {
   std::string subject, issuer, serial, sha256;  // serial and digest in hexadecimal

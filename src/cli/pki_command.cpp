@@ -18,7 +18,7 @@ struct Options {
   std::vector<std::string> regions, names;
   pki::IssueRequest issue;
   int days = 90;
-  bool authority = false;
+  bool authority = false, public_authority = false;
   AdminTarget gateways;
 };
 
@@ -107,27 +107,49 @@ Exit reload(const AdminTarget& target) {
   return code;
 }
 
+// What is left for people to do.
+std::string carry(const pki::Paths& paths, const Options& options, pki::AuthorityStep step) {
+  const bool announced = step == pki::AuthorityStep::announced;
+  if (!options.public_authority) {
+    const std::string bundle = paths.region_ca(options.issue.region).string();
+    return announced ? fmt::format(
+                           "Announced. Carry {} to every other Region, run tidegate pki reload "
+                           "there, then run this command again: it switches.",
+                           bundle)
+                     : fmt::format(
+                           "Switched. The next rotation takes the old authority out of {}: carry "
+                           "it to the other Regions then.",
+                           bundle);
+  }
+  const std::string bundle = paths.api_ca().string();
+  if (announced) {
+    return fmt::format(
+        "Announced. Give {} to every client, then run this command again: it "
+        "switches, and whoever trusts the old authority alone is let in no more.",
+        bundle);
+  }
+  if (step == pki::AuthorityStep::retired) {
+    return fmt::format("Retired. {} has the new authority alone: give it to clients.", bundle);
+  }
+  return "Switched. Run tidegate pki rotate for every other gateway whose public certificate is "
+         "made "
+         "here, then this command again: it retires the old authority.";
+}
+
 Exit rotate(const Options& options) {
   pki::IssueRequest request = options.issue;
   request.lifetime = std::chrono::days(options.days);
   const pki::Paths paths{options.directory};
   const WallTime now = SystemClock().wall();
-  if (!options.authority) {
+  if (!options.authority && !options.public_authority) {
     if (const Exit code = show_made(pki::rotate(paths, request, now)); code != Exit::ok)
       return code;
   } else {
-    const auto rotation = pki::rotate_authority(paths, request, now);
+    const auto rotation = options.public_authority ? pki::rotate_api_authority(paths, request, now)
+                                                   : pki::rotate_authority(paths, request, now);
     if (!rotation) return report(rotation.error());
     show_made(rotation->outcomes);
-    const std::string bundle = paths.region_ca(request.region).string();
-    note(
-        rotation->step == pki::AuthorityStep::announced
-            ? fmt::format("Announced. Carry {} to every other Region, run tidegate pki reload "
-                          "there, then run this command again: it switches.",
-                          bundle)
-            : fmt::format("Switched. The next rotation takes the old authority out of {}: carry it "
-                          "to the other Regions then.",
-                          bundle));
+    note(carry(paths, options, rotation->step));
   }
   return options.gateways.given() ? reload(options.gateways) : Exit::ok;
 }
@@ -157,7 +179,7 @@ Exit show(const Options& options) {
 
 void add_rotate(CLI::App& pki, std::shared_ptr<Options> options, Outcome& outcome) {
   auto* command = pki.add_subcommand("rotate",
-                                     "Issue a gateway's certificates anew, or replace a Region's "
+                                     "Issue a gateway's certificates anew, or replace an "
                                      "authority; a gateway that is named takes them");
   command->add_option("--dir", options->directory, "Folder of the deployment's certificates")
       ->capture_default_str();
@@ -171,9 +193,14 @@ void add_rotate(CLI::App& pki, std::shared_ptr<Options> options, Outcome& outcom
   command->add_option("--days", options->days, "How long they hold")
       ->check(CLI::Range(1, 825))
       ->capture_default_str();
-  command->add_flag("--authority", options->authority,
-                    "Replace the Region's authority: announces a new one, and the next time "
-                    "switches to it");
+  auto* authority = command->add_flag(
+      "--authority", options->authority,
+      "Replace the Region's authority: announces a new one, and the next time switches to it");
+  command
+      ->add_flag("--public-authority", options->public_authority,
+                 "Replace the authority of public ports, which clients trust: announces a new one, "
+                 "switches to it, and the third time retires the old one")
+      ->excludes(authority);
   options->gateways.add_options(*command);
   command->callback([options, &outcome] {
     options->issue.names = options->names;

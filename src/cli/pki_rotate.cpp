@@ -9,7 +9,7 @@
 namespace tidegate::cli::pki {
 namespace {
 
-// Of the two that ca.pem may hold.
+// Of the two that a trust bundle may hold.
 struct Bundle {
   std::vector<Certificate> certificates;
   PrivateKey next_key;  // null where no authority is announced
@@ -18,49 +18,44 @@ struct Bundle {
   bool is_next(X509* one) const {
     return next_key && one && X509_check_private_key(one, next_key.get()) == 1;
   }
+  bool is_announced() const { return is_next(first()) || is_next(second()); }
 };
 
-Result<Bundle> read_bundle(const Paths& paths, const std::string& region) {
+Result<Bundle> read_bundle(const AuthorityFiles& files) {
   Bundle bundle;
-  TRY(bundle.certificates, read_certificates(paths.region_ca(region)));
-  const auto next = paths.region_ca_next_key(region);
-  if (std::filesystem::exists(next)) {
-    TRY(bundle.next_key, read_key(next));
+  TRY(bundle.certificates, read_certificates(files.certificates));
+  if (std::filesystem::exists(files.next_key)) {
+    TRY(bundle.next_key, read_key(files.next_key));
   }
   ERR_clear_error();
   return bundle;
 }
 
-Result<void> save_bundle(const Paths& paths, const std::string& region,
-                         std::initializer_list<X509*> certificates) {
+Result<void> save_bundle(const AuthorityFiles& files, std::initializer_list<X509*> certificates) {
   return save_certificates(std::span(certificates.begin(), certificates.size()),
-                           paths.region_ca(region));
+                           files.certificates);
 }
 
-Result<std::vector<Outcome>> announce(const Paths& paths, const std::string& region, WallTime now) {
-  TRY(const Authority present,
-      read_authority(paths.region_ca(region), paths.region_ca_key(region)));
-  TRY(const std::string trust_domain, trust_domain_of(present, paths.region_ca(region), region));
-  const std::string operator_domain = trust_domain.substr(region.size() + 1);
-  TRY(const Authority next, make_region_authority(region, operator_domain, now));
-  TRY_VOID(save_key(next.key, paths.region_ca_next_key(region)));
-  TRY_VOID(save_bundle(paths, region, {present.certificate.get(), next.certificate.get()}));
-  return std::vector<Outcome>{{paths.region_ca_next_key(region), Made::created},
-                              {paths.region_ca(region), Made::replaced}};
+// `present` signs meanwhile.
+Result<AuthorityRotation> announce(const AuthorityFiles& files, const Authority& present,
+                                   const Authority& next) {
+  TRY_VOID(save_key(next.key, files.next_key));
+  TRY_VOID(save_bundle(files, {present.certificate.get(), next.certificate.get()}));
+  return AuthorityRotation{AuthorityStep::announced,
+                           {{files.next_key, Made::created}, {files.certificates, Made::replaced}}};
 }
 
-// The announced authority takes over. Its key stays in ca-next.key until everything else is done.
-Result<std::vector<Outcome>> switch_over(const Paths& paths, const Bundle& bundle,
-                                         const std::string& region) {
+// The announced authority takes over. Its key stays where it is until everything else is done.
+Result<AuthorityRotation> switch_over(const AuthorityFiles& files, const Bundle& bundle) {
   const bool done_before = bundle.is_next(bundle.first());
   X509* const next = done_before ? bundle.first() : bundle.second();
   X509* const old = done_before ? bundle.second() : bundle.first();
-  TRY_VOID(old ? save_bundle(paths, region, {next, old}) : save_bundle(paths, region, {next}));
-  TRY_VOID(save_key(bundle.next_key, paths.region_ca_key(region)));
+  TRY_VOID(old ? save_bundle(files, {next, old}) : save_bundle(files, {next}));
+  TRY_VOID(save_key(bundle.next_key, files.key));
   std::error_code error;
-  std::filesystem::remove(paths.region_ca_next_key(region), error);
-  return std::vector<Outcome>{{paths.region_ca(region), Made::replaced},
-                              {paths.region_ca_key(region), Made::replaced}};
+  std::filesystem::remove(files.next_key, error);
+  return AuthorityRotation{AuthorityStep::switched,
+                           {{files.certificates, Made::replaced}, {files.key, Made::replaced}}};
 }
 
 // "DNS:a", "IP:10.0.0.1" of the present certificate of the public port.
@@ -73,38 +68,89 @@ std::vector<std::string> present_names(const Paths& paths, const IssueRequest& r
   return names;
 }
 
-Result<std::vector<Outcome>> issue_anew(const Paths& paths, IssueRequest request, WallTime now) {
+IssueRequest with_names(const Paths& paths, IssueRequest request) {
   if (request.names.empty()) request.names = present_names(paths, request);
-  TRY(auto outcomes, issue(paths, request, now));
-  return outcomes;
+  return request;
+}
+
+// A public certificate below the directory that this authority has signed; empty: there is none.
+Result<std::filesystem::path> signed_by(X509* authority, const Paths& paths) {
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(paths.directory, error), end;
+       !error && at != end; at.increment(error)) {
+    if (!at->path().filename().string().ends_with("-api.pem")) continue;
+    TRY(const auto leaf, read_certificates(at->path()));
+    const bool is_its = X509_verify(leaf.front().get(), X509_get0_pubkey(authority)) == 1;
+    ERR_clear_error();
+    if (is_its) return at->path();
+  }
+  if (!error) return std::filesystem::path();
+  return wrong(fmt::format("{} cannot be searched", paths.directory.string()), error.message(),
+               "let this user read all of it");
+}
+
+Result<AuthorityRotation> retire(const Paths& paths, const Bundle& bundle) {
+  const AuthorityFiles files = paths.api_authority();
+  TRY_VOID(read_authority(files.certificates, files.key));
+  TRY(const auto still, signed_by(bundle.second(), paths));
+  if (!still.empty()) {
+    return wrong(fmt::format("{} is still signed by the old authority", still.string()),
+                 "clients that have the next trust bundle would not be let in there any more",
+                 fmt::format("tidegate pki rotate --region {}, and this again",
+                             still.parent_path().filename().string()));
+  }
+  TRY_VOID(save_bundle(files, {bundle.first()}));
+  return AuthorityRotation{AuthorityStep::retired, {{files.certificates, Made::replaced}}};
 }
 
 }  // namespace
 
 Result<std::vector<Outcome>> rotate(const Paths& paths, const IssueRequest& request, WallTime now) {
-  TRY(const Bundle bundle, read_bundle(paths, request.region));
+  const AuthorityFiles files = paths.region_authority(request.region);
+  TRY(const Bundle bundle, read_bundle(files));
   std::vector<Outcome> outcomes;
   if (bundle.second() && !bundle.is_next(bundle.second())) {
-    TRY_VOID(read_authority(paths.region_ca(request.region), paths.region_ca_key(request.region)));
-    TRY_VOID(save_bundle(paths, request.region, {bundle.first()}));
-    outcomes.push_back({paths.region_ca(request.region), Made::replaced});
+    TRY_VOID(read_authority(files.certificates, files.key));
+    TRY_VOID(save_bundle(files, {bundle.first()}));
+    outcomes.push_back({files.certificates, Made::replaced});
   }
-  TRY(auto issued, issue_anew(paths, request, now));
+  TRY(auto issued, issue(paths, with_names(paths, request), now));
   outcomes.insert(outcomes.end(), issued.begin(), issued.end());
   return outcomes;
 }
 
 Result<AuthorityRotation> rotate_authority(const Paths& paths, const IssueRequest& request,
                                            WallTime now) {
-  TRY(const Bundle bundle, read_bundle(paths, request.region));
-  if (!bundle.is_next(bundle.first()) && !bundle.is_next(bundle.second())) {
-    TRY(auto outcomes, announce(paths, request.region, now));
-    return AuthorityRotation{AuthorityStep::announced, std::move(outcomes)};
+  const AuthorityFiles files = paths.region_authority(request.region);
+  TRY(const Bundle bundle, read_bundle(files));
+  if (!bundle.is_announced()) {
+    TRY(const Authority present, read_authority(files.certificates, files.key));
+    TRY(const std::string trust_domain,
+        trust_domain_of(present, files.certificates, request.region));
+    TRY(const Authority next,
+        make_region_authority(request.region, trust_domain.substr(request.region.size() + 1), now));
+    return announce(files, present, next);
   }
-  TRY(auto outcomes, switch_over(paths, bundle, request.region));
-  TRY(auto issued, issue_anew(paths, request, now));
-  outcomes.insert(outcomes.end(), issued.begin(), issued.end());
-  return AuthorityRotation{AuthorityStep::switched, std::move(outcomes)};
+  TRY(auto done, switch_over(files, bundle));
+  TRY(auto issued, issue(paths, with_names(paths, request), now));
+  done.outcomes.insert(done.outcomes.end(), issued.begin(), issued.end());
+  return done;
+}
+
+Result<AuthorityRotation> rotate_api_authority(const Paths& paths, const IssueRequest& request,
+                                               WallTime now) {
+  const AuthorityFiles files = paths.api_authority();
+  TRY(const Bundle bundle, read_bundle(files));
+  if (bundle.is_announced()) {
+    TRY(auto done, switch_over(files, bundle));
+    TRY(auto issued, issue_public(paths, with_names(paths, request), now));
+    done.outcomes.push_back(std::move(issued));
+    return done;
+  }
+  if (bundle.second()) return retire(paths, bundle);
+  TRY(const Authority present, read_authority(files.certificates, files.key));
+  TRY(const Authority next, make_api_authority(now));
+  return announce(files, present, next);
 }
 
 }  // namespace tidegate::cli::pki

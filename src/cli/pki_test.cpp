@@ -32,7 +32,7 @@ class Pki : public testing::Test {
   static int verify(X509* leaf, const std::filesystem::path& authority, int purpose) {
     const auto roots = read_certificates(authority);
     const Store store(X509_STORE_new());
-    X509_STORE_add_cert(store.get(), roots->front().get());
+    for (const Certificate& root : *roots) X509_STORE_add_cert(store.get(), root.get());
     const StoreContext context(X509_STORE_CTX_new());
     X509_STORE_CTX_init(context.get(), store.get(), leaf, nullptr);
     X509_STORE_CTX_set_purpose(context.get(), purpose);
@@ -223,6 +223,79 @@ TEST_F(Rotation, AnInterruptedSwitchIsDoneAgain) {
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->step, AuthorityStep::switched);
   EXPECT_EQ(verifies(paths_.region_ca(milan)), X509_V_OK);
+}
+
+class PublicRotation : public Rotation {
+ protected:
+  Result<AuthorityRotation> step() { return rotate_api_authority(paths_, request_, now); }
+  int verifies(const std::filesystem::path& bundle, const std::string& region = "eu-south-1") {
+    return verify(paths_.api(region, "1"), bundle, X509_PURPOSE_SSL_SERVER);
+  }
+  std::size_t authorities() { return read(paths_.api_ca())->size(); }
+};
+
+TEST_F(PublicRotation, OldClientsAreServedUntilTheSwitch) {
+  const auto old = paths_.directory / "old.pem", both = paths_.directory / "both.pem";
+  std::filesystem::copy(paths_.api_ca(), old);
+  const auto peer = read(paths_.peer(milan, "1"))->front().sha256;
+  const auto names = read(paths_.api(milan, "1"))->front().names;
+  ASSERT_EQ(step().value().step, AuthorityStep::announced);
+  EXPECT_EQ(authorities(), 2u);
+  std::filesystem::copy(paths_.api_ca(), both);
+  EXPECT_EQ(mode_of(paths_.api_authority().next_key), 0600u);
+  for (int rotation = 0; rotation < 2; ++rotation) {
+    EXPECT_EQ(verifies(old), X509_V_OK);
+    EXPECT_EQ(verifies(both), X509_V_OK);
+    ASSERT_TRUE(rotate(paths_, request_, now));
+  }
+  EXPECT_NE(read(paths_.peer(milan, "1"))->front().sha256, peer);
+
+  const auto before_switch = read(paths_.peer(milan, "1"))->front().sha256;
+  ASSERT_EQ(step().value().step, AuthorityStep::switched);
+  EXPECT_EQ(read(paths_.peer(milan, "1"))->front().sha256, before_switch) << "links are not asked";
+  EXPECT_EQ(read(paths_.api(milan, "1"))->front().names, names);
+  EXPECT_NE(verifies(old), X509_V_OK);
+  EXPECT_EQ(verifies(both), X509_V_OK) << "whoever was given it has nothing more to do";
+  EXPECT_FALSE(std::filesystem::exists(paths_.api_authority().next_key));
+
+  ASSERT_TRUE(rotate(paths_, request_, now));
+  EXPECT_EQ(authorities(), 2u) << "a rotation of certificates retires nothing that clients have";
+  ASSERT_EQ(step().value().step, AuthorityStep::retired);
+  EXPECT_EQ(authorities(), 1u);
+  EXPECT_EQ(verifies(paths_.api_ca()), X509_V_OK);
+  EXPECT_EQ(step().value().step, AuthorityStep::announced) << "and again";
+}
+
+TEST_F(PublicRotation, NothingIsRetiredThatStillSigns) {
+  const std::string frankfurt = "eu-central-1";
+  ASSERT_TRUE(init(paths_, "tidegate.internal", {frankfurt}, now));
+  ASSERT_TRUE(issue(paths_, {.region = frankfurt}, now));
+  ASSERT_TRUE(step());
+  ASSERT_TRUE(step());
+  EXPECT_EQ(verifies(paths_.api_ca(), frankfurt), X509_V_OK) << "by the old one, which is there";
+  const auto refused = step();
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.contains("eu-central-1/1-api.pem"))
+      << refused.error().message;
+  EXPECT_TRUE(refused.error().mend.contains("--region eu-central-1")) << refused.error().mend;
+  EXPECT_EQ(authorities(), 2u);
+  ASSERT_TRUE(rotate(paths_, {.region = frankfurt, .names = {}}, now));
+  EXPECT_EQ(step().value().step, AuthorityStep::retired);
+  EXPECT_EQ(verifies(paths_.api_ca(), frankfurt), X509_V_OK);
+}
+
+TEST_F(PublicRotation, AnInterruptedSwitchIsDoneAgain) {
+  ASSERT_TRUE(step());
+  const AuthorityFiles files = paths_.api_authority();
+  const auto kept = paths_.directory / "kept", key_before = paths_.directory / "before";
+  std::filesystem::copy(files.next_key, kept);
+  std::filesystem::copy(files.key, key_before);
+  ASSERT_TRUE(step());
+  std::filesystem::copy(kept, files.next_key);
+  std::filesystem::copy(key_before, files.key, std::filesystem::copy_options::overwrite_existing);
+  ASSERT_EQ(step().value().step, AuthorityStep::switched);
+  EXPECT_EQ(verifies(paths_.api_ca()), X509_V_OK);
+  EXPECT_EQ(step().value().step, AuthorityStep::retired);
 }
 
 TEST_F(Rotation, AKeyThatOthersCanReadSignsNothing) {

@@ -2,8 +2,8 @@
 
 Callers in Milan, half of them over TLS, ask for short answers and for streams; Milan has room for two, so most of them
 run in Frankfurt, over links that are replaced all the time. Every rotation is the operator's commands: pki rotate, in turn
-of Milan's and Frankfurt's certificates and of Milan's authority, whose bundle is carried to Frankfurt. Prints the figure;
-exits with 1 if a request failed.
+of Milan's and Frankfurt's certificates, of Milan's authority, whose bundle is carried to Frankfurt, and of the authority of
+Milan's public port, whose bundle is given to the callers. Prints the figure; exits with 1 if a request failed.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.deployment import FRANKFURT, NOVA, inference_region, script  # noqa: E402
+from support.deployment import FRANKFURT, NOVA, eventually, inference_region, script  # noqa: E402
 from support.pair import Pair  # noqa: E402
 
 CALLERS = 6
@@ -48,14 +48,18 @@ class Callers:
     def __init__(self, pair: Pair) -> None:
         self.pair, self.outcome = pair, Outcome()
         self.ending, self.lock = threading.Event(), threading.Lock()
+        self.given = 0  # how often they were given a trust bundle
+        self.taken = [0] * CALLERS
         self.pool = ThreadPoolExecutor(CALLERS)
         self.tasks = [self.pool.submit(self.call, number) for number in range(CALLERS)]
 
     def call(self, number: int) -> None:
         done = 0
         while not self.ending.is_set():
-            if done % 20 == 0:  # a new connection now and then
+            given = self.given
+            if done % 20 == 0 or given != self.taken[number]:  # a new connection now and then
                 client = self.pair.milan.client(tls=number % 2 == 0)
+                self.taken[number] = given
             done += 1
             ask = self.stream if number < CALLERS // 2 else self.unary
             try:
@@ -77,6 +81,11 @@ class Callers:
         with self.lock:
             self.outcome.streams += 1
             self.outcome.ran_in[inference_region(answer)] += 1
+
+    def are_given_the_bundle(self) -> None:
+        """Each reads api-ca.pem anew before its next request: an operator waits for that."""
+        self.given += 1
+        eventually(lambda: min(self.taken) == self.given, 60)
 
     def end(self) -> Outcome:
         self.ending.set()
@@ -100,10 +109,22 @@ def replace_authority(pair: Pair) -> list:
     return [step("--authority"), step("--authority"), step()]
 
 
+def replace_public_authority(pair: Pair, callers: Callers) -> list:
+    """The steps of a new authority for Milan's public port; clients are told before the switch and after the end."""
+    def step(*then):
+        def run() -> None:
+            pair.milan.rotate("--public-authority")
+            for one in then:
+                one()
+        return run
+    return [step(callers.are_given_the_bundle), step(), step(callers.are_given_the_bundle)]
+
+
 def drill(pair: Pair, rotations: int, interval: float) -> Outcome:
     callers = Callers(pair)
     began = time.monotonic()
-    plan = [pair.milan.rotate, pair.frankfurt.rotate, *replace_authority(pair)]
+    certificates = [pair.milan.rotate, pair.frankfurt.rotate]
+    plan = [*certificates, *replace_authority(pair), *certificates, *replace_public_authority(pair, callers)]
     try:
         for number in range(rotations):
             plan[number % len(plan)]()

@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from botocore.exceptions import SSLError
 
-from support.deployment import FRANKFURT, MILAN, ROOT, eventually
+from support.deployment import FRANKFURT, MILAN, NOVA, ROOT, eventually, script
 from support.pair import DOMAIN, Pair
 
 sys.path.insert(0, str(ROOT / "test"))
@@ -199,6 +200,34 @@ def test_old_trust_goes_with_the_next_rotation(pair, tmp_path):
         assert b"\x07" in frames.read(), "it was told to go (GOAWAY), and the connection ended"
     eventually(milan.link_is_up)
     eventually(frankfurt.link_is_up)
+
+
+def test_clients_of_the_old_public_authority_are_served_until_the_switch(pair, tmp_path):
+    milan = pair.milan
+    old, both = tmp_path / "old.pem", tmp_path / "both.pem"
+    old.write_bytes(milan.public_ca.read_bytes())
+
+    def serves(ca: pathlib.Path) -> bool:
+        try:
+            return milan.client(ca=ca).converse(modelId=NOVA, messages=script())["stopReason"] == "end_turn"
+        except SSLError:
+            return False
+    assert "Announced" in milan.rotate("--public-authority")
+    both.write_bytes(milan.public_ca.read_bytes())
+    milan.rotate()  # certificates may be rotated meanwhile
+    assert serves(old) and serves(both)
+    connected = milan.client(ca=old)
+    connected.converse(modelId=NOVA, messages=script())
+    before = milan.shown_on(milan.api)
+    assert "Switched" in milan.rotate("--public-authority")
+    assert milan.shown_on(milan.api) != before, "without a restart"
+    assert serves(both) and not serves(old)
+    connected.converse(modelId=NOVA, messages=script())  # its connection goes on
+    assert "Retired" in milan.rotate("--public-authority")
+    assert serves(milan.public_ca) and serves(both) and not serves(old)
+    assert len(both.read_bytes()) > len(milan.public_ca.read_bytes())
+    said = milan.tidegate("pki", "rotate", "--region", MILAN, "--authority", "--public-authority", fails=True)
+    assert "excludes" in said
 
 
 def test_a_pair_that_does_not_fit_leaves_the_old_one_in_force(pair):

@@ -116,8 +116,12 @@ peers: [{{region: {other.region}, address: "127.0.0.1:{other.peer}", trust_bundl
         with socket.create_connection(("127.0.0.1", port), timeout=5) as plain, context.wrap_socket(plain) as tls:
             return tls.getpeercert(binary_form=True)
 
-    def client(self, service: str = "bedrock-runtime", tls: bool = False):
-        where = {"endpoint_url": f"https://localhost:{self.api}", "verify": str(self.folder / "pki/api-ca.pem")} if tls \
+    @property
+    def public_ca(self) -> pathlib.Path:
+        return self.folder / "pki/api-ca.pem"
+
+    def client(self, service: str = "bedrock-runtime", tls: bool = False, ca: pathlib.Path | None = None):
+        where = {"endpoint_url": f"https://localhost:{self.api}", "verify": str(ca or self.public_ca)} if tls or ca \
             else {"endpoint_url": f"http://127.0.0.1:{self.api}"}
         return boto3.session.Session().client(
             service, region_name=self.region, aws_access_key_id=KEY[0], aws_secret_access_key=KEY[1],
