@@ -175,31 +175,33 @@ json::object AdminApi::status() const {
   for (const auto& restriction : region_.restrictions().all())
     restrictions.push_back(gateway::to_json(restriction));
   const auto audit = region_.log().health();
-  return {{"region", region_.config().region.str()},
-          {"status", region_.draining()     ? "draining"
-                     : !region_.can_serve() ? "unavailable"
-                     : region_.drained()    ? "drained"
-                                            : "ready"},
-          {"process", ::getpid()},
-          {"workers", region_.workers().size()},
-          {"documentsVersion", region_.snapshot()->version},
-          {"applicationProfiles", region_.application_profiles().size()},
-          {"catalogDigest", region_.snapshot()->catalog->digest()},
-          {"catalogEpoch", region_.snapshot()->catalog_epoch},
-          {"bundleSha256", region_.snapshot()->bundle_sha256},
-          {"globalProfiles",
-           region_.config().global_profiles == gateway::GlobalProfiles::on ? "on" : "off"},
-          {"inFlight", region_.in_flight().load()},
-          {"waiting", region_.waiting().load()},
-          {"backends", std::move(backends)},
-          {"models", std::move(models)},
-          {"peers", std::move(peers)},
-          {"restrictions", std::move(restrictions)},
-          {"audit", json::object{{"writable", audit.writable},
-                                 {"entries", audit.entries},
-                                 {"unsynced", audit.unsynced},
-                                 {"lagMs", millis(audit.oldest_unsynced)},
-                                 {"lastError", audit.last_error}}}};
+  return {
+      {"region", region_.config().region.str()},
+      {"status", region_.draining()     ? "draining"
+                 : !region_.can_serve() ? "unavailable"
+                 : region_.drained()    ? "drained"
+                                        : "ready"},
+      {"process", ::getpid()},
+      {"workers", region_.workers().size()},
+      {"documentsVersion", region_.snapshot()->version},
+      {"applicationProfiles", region_.application_profiles().size()},
+      {"catalogDigest", region_.snapshot()->catalog->digest()},
+      {"catalogEpoch", region_.snapshot()->catalog_epoch},
+      {"bundleSha256", region_.snapshot()->bundle_sha256},
+      {"globalProfiles",
+       region_.config().global_profiles == gateway::GlobalProfiles::on ? "on" : "off"},
+      {"inFlight", region_.in_flight().load()},
+      {"waiting", region_.waiting().load()},
+      {"backends", std::move(backends)},
+      {"models", std::move(models)},
+      {"peers", std::move(peers)},
+      {"restrictions", std::move(restrictions)},
+      {"adequacyEnds", catalog::soon_json(*region_.snapshot()->catalog, region_.clock().wall())},
+      {"audit", json::object{{"writable", audit.writable},
+                             {"entries", audit.entries},
+                             {"unsynced", audit.unsynced},
+                             {"lagMs", millis(audit.oldest_unsynced)},
+                             {"lastError", audit.last_error}}}};
 }
 
 Result<json::value> AdminApi::route(std::string_view query) const {
@@ -284,12 +286,14 @@ Result<json::value> AdminApi::proof() const {
 Result<json::value> AdminApi::catalog() const {
   TRY(std::string bundle, keeper_.stored());
   const auto snapshot = region_.snapshot();
-  return json::value(json::object{{"region", region_.config().region.str()},
-                                  {"epoch", snapshot->catalog_epoch},
-                                  {"sha256", snapshot->bundle_sha256},
-                                  {"profiles", snapshot->catalog->profiles().size()},
-                                  {"regions", snapshot->catalog->regions().size()},
-                                  {"bundle", std::move(bundle)}});
+  return json::value(
+      json::object{{"region", region_.config().region.str()},
+                   {"epoch", snapshot->catalog_epoch},
+                   {"sha256", snapshot->bundle_sha256},
+                   {"profiles", snapshot->catalog->profiles().size()},
+                   {"regions", snapshot->catalog->regions().size()},
+                   {"adequacyEnds", catalog::soon_json(*snapshot->catalog, region_.clock().wall())},
+                   {"bundle", std::move(bundle)}});
 }
 
 Task<Result<json::value>> AdminApi::apply_catalog(http::Exchange& exchange) {

@@ -66,7 +66,11 @@ Result<gateway::CatalogInForce> CatalogKeeper::open(
   if (stored) {
     auto again = reopen(*stored);
     if (!again) return refused(std::move(again).error());
-    return in_force_ = *std::move(again);
+    in_force_ = *std::move(again);
+    if (auto looked_at = could_have_been_in_force(first); !looked_at) {
+      refused_at_start_.push_back(refused(std::move(looked_at).error()).error().why);
+    }
+    return in_force_;
   }
   if (!first.empty()) {
     CatalogOrder order{.text = first, .accepted = {}, .first = true};
@@ -106,6 +110,39 @@ Result<gateway::CatalogInForce> CatalogKeeper::reopen(const gateway::StoredBundl
       .catalog = bundle->catalog(), .epoch = bundle->epoch(), .sha256 = bundle->sha256()};
   TRY(out.catalog, take_into_force(out.catalog, region_, ports_.log, ports_.clock, ports_.rng));
   return out;
+}
+
+// The file of the configuration, which is not taken any more. An older one is what the first start
+// began with, or what is left of it; a newer one waits for somebody to apply it.
+Result<void> CatalogKeeper::could_have_been_in_force(const std::string& first) const {
+  if (first.empty()) return {};
+  constexpr std::string_view mend = "put the right file where catalog.bundle of tidegate.yaml says";
+  auto bundle = catalog::Bundle::parse(first);
+  if (!bundle) {
+    return breaks("malformed", "the file of catalog.bundle: " + bundle.error().message,
+                  std::string(mend));
+  }
+  const auto names = bundle->verify(signers_);
+  if (!names || names->empty()) {
+    return breaks(
+        "signatures",
+        fmt::format("the file of catalog.bundle, epoch {}: {}", bundle->epoch(),
+                    names ? "nobody who is trusted has signed it" : names.error().message),
+        std::string(mend));
+  }
+  if (bundle->epoch() == in_force_.epoch && bundle->sha256() != in_force_.sha256) {
+    return breaks(
+        "fork",
+        fmt::format("the file of catalog.bundle has epoch {} as {}, and {} is in force",
+                    bundle->epoch(), short_of(bundle->sha256()), short_of(in_force_.sha256)),
+        std::string(mend));
+  }
+  if (bundle->epoch() != in_force_.epoch) {
+    log::info("catalogue_file_not_taken", {{"epoch", bundle->epoch()},
+                                           {"in_force", in_force_.epoch},
+                                           {"mend", "tidegate catalog apply, if it is newer"}});
+  }
+  return {};
 }
 
 Result<void> CatalogKeeper::follows(const catalog::Bundle& bundle,

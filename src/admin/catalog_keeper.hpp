@@ -39,12 +39,17 @@ class CatalogKeeper {
       : region_(std::move(region)), signers_(std::move(signers)), ports_(std::move(ports)) {}
 
   // At the start: the last good bundle if there is one, else `first` (a bundle's file) if it is not
-  // empty, else `library`. Proven, and recorded. Errors: configuration,
-  // store_unavailable, audit_unavailable: a gateway that cannot be sure of its catalogue does not
-  // serve.
+  // empty, else `library`. Proven, and recorded. Where there is a last good bundle, a `first` that
+  // could never have been it is refused all the same: somebody has put another file in its place.
+  // Errors: configuration, store_unavailable, audit_unavailable: a gateway that cannot be sure of
+  // its catalogue does not serve.
   Result<gateway::CatalogInForce> open(
       const std::string& first,
       std::shared_ptr<const catalog::Catalog> library = catalog::Catalog::built_in());
+
+  // The rules by which open() refused a file and kept the last good bundle: counted by the caller,
+  // because nothing can count before there is a catalogue.
+  const std::vector<std::string>& refused_at_start() const { return refused_at_start_; }
 
   using Publish = std::function<Result<void>(gateway::CatalogInForce)>;
   struct Applied {
@@ -66,6 +71,7 @@ class CatalogKeeper {
                                              std::size_t needed) const;
   Result<Applied> judge(const catalog::Bundle& bundle, const CatalogOrder& order) const;
   Result<gateway::CatalogInForce> reopen(const gateway::StoredBundle& stored);
+  Result<void> could_have_been_in_force(const std::string& first) const;
   Result<Applied> take(const CatalogOrder& order, const Publish& publish);
   std::unexpected<Error> refused(Error error);
 
@@ -73,6 +79,7 @@ class CatalogKeeper {
   std::vector<catalog::Signer> signers_;
   Ports ports_;
   gateway::CatalogInForce in_force_;
+  std::vector<std::string> refused_at_start_;
 };
 
 }  // namespace tidegate::admin

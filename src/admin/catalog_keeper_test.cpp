@@ -131,6 +131,35 @@ TEST_F(Keeper, RefusesByRule) {
   EXPECT_EQ(published, (std::vector<std::uint64_t>{1, 2}));
 }
 
+// What is in the configuration's file at a later start: never taken, and refused where it could not
+// have been in force.
+TEST_F(Keeper, LooksAtTheFileThatItDoesNotTake) {
+  ASSERT_EQ(rule(by_both(one), all), "");
+  const Bundle two = draft(swiss(catalog::narrow_rows, 2), &one);
+  ASSERT_EQ(rule(by_both(two)), "");
+  const auto restarted_on = [&](const std::string& file) {
+    keeper = started();
+    const auto in_force = keeper->open(file);
+    EXPECT_EQ(in_force.value().epoch, 2u) << "the last good one stays in force";
+    const auto& rules = keeper->refused_at_start();
+    if (rules.empty()) return std::string();
+    EXPECT_TRUE(newest_event().contains("CatalogRefused")) << newest_event();
+    return rules.front();
+  };
+  const Bundle other = draft(swiss(catalog::both_rows, 2), &one);
+  const Bundle three = draft(swiss(catalog::both_rows, 3), &two);
+  const Bundle four = draft(swiss(catalog::narrow_rows, 4), &three);
+  EXPECT_EQ(restarted_on(""), "");
+  EXPECT_EQ(restarted_on(by_both(two)), "");
+  EXPECT_EQ(restarted_on(by_both(one)), "") << "what the first start began with";
+  EXPECT_EQ(restarted_on(by_both(three)), "") << "it waits for tidegate catalog apply";
+  EXPECT_EQ(restarted_on(by_both(four)), "");
+  EXPECT_EQ(restarted_on("{}"), "malformed");
+  EXPECT_EQ(restarted_on(by(one, {})), "signatures");
+  EXPECT_EQ(restarted_on(by(three, {&eve})), "signatures");
+  EXPECT_EQ(restarted_on(by_both(other)), "fork");
+}
+
 TEST_F(Keeper, OneSignerIsEnoughWhereTheFenceIsNotTouched) {
   ASSERT_EQ(rule(by_both(one), all), "");
   const Bundle renamed =

@@ -10,4 +10,7 @@ inline constexpr std::size_t catalog_bytes_max = 64'000'000;      // 10,000 prof
 inline constexpr std::size_t bundle_signatures_max = 16;
 inline constexpr std::size_t catalog_signers_max = 16;  // that a configuration trusts
 
+// How long before a Region's adequacy ends it is an alarm: to move what depends on it takes months.
+inline constexpr std::chrono::days adequacy_notice{180};
+
 }  // namespace tidegate::limits

@@ -4,12 +4,14 @@
 
 #include <filesystem>
 
+#include "catalog/adequacy.hpp"
 #include "catalog/changes.hpp"
 #include "catalog/draft.hpp"
 #include "cli/admin_client.hpp"
 #include "cli/catalog_files.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
+#include "cli/views.hpp"
 #include "config/documents.hpp"
 #include "proof/policies.hpp"
 
@@ -98,6 +100,7 @@ Result<Exit> sign(const Options& options) {
 Result<Exit> show_running(const Options& options) {
   TRY(const auto sockets, find_admin_sockets(options.target));
   json::array all;
+  std::string alarms;
   Table table({"REGION", "EPOCH", "SHA-256", "PROFILES", "REGIONS"});
   Exit code = Exit::ok;
   for (const AdminSocket& socket : sockets) {
@@ -113,6 +116,7 @@ Result<Exit> show_running(const Options& options) {
     table.add({name_of(socket), number("epoch"),
                std::string(json::find_string(o, "sha256").value_or("")), number("profiles"),
                number("regions")});
+    alarms += adequacy_view(name_of(socket), o, *catalog::Catalog::built_in());
     if (!options.out.empty()) {  // the first one's file
       const auto text = json::find_string(o, "bundle");
       if (!text || text->empty()) {
@@ -124,7 +128,8 @@ Result<Exit> show_running(const Options& options) {
     }
     all.push_back(*answer);
   }
-  print(options.as_json() ? line(json::object{{"regions", std::move(all)}}) : table.text());
+  print(options.as_json() ? line(json::object{{"regions", std::move(all)}})
+                          : table.text() + alarms);
   return code;
 }
 
@@ -147,6 +152,7 @@ Result<Exit> show(const Options& options) {
   TRY(const auto signers, named_signers(options));
   TRY(const auto names, bundle.verify(signers));
   const catalog::Catalog& catalog = *bundle.catalog();
+  json::object ends{{"adequacyEnds", catalog::soon_json(catalog, SystemClock().wall())}};
   if (options.as_json()) {
     json::array keys, trusted;
     for (const auto& one : bundle.signatures()) keys.emplace_back(one.key);
@@ -157,7 +163,8 @@ Result<Exit> show(const Options& options) {
                             {"profiles", catalog.profiles().size()},
                             {"regions", catalog.regions().size()},
                             {"keys", std::move(keys)},
-                            {"signers", std::move(trusted)}}));
+                            {"signers", std::move(trusted)},
+                            {"adequacyEnds", std::move(ends["adequacyEnds"])}}));
     return Exit::ok;
   }
   std::vector<std::string> keys;
@@ -170,6 +177,7 @@ Result<Exit> show(const Options& options) {
       catalog.profiles().size(), catalog.revoked().size(),
       keys.empty() ? "none" : fmt::format("{}", fmt::join(keys, ", "))));
   if (!signers.empty()) print(fmt::format("signed by  {}\n", fmt::join(names, ", ")));
+  print(adequacy_view(options.file, ends, catalog));
   return Exit::ok;
 }
 

@@ -214,6 +214,9 @@ Result<void> RealServer::open_stores() {
       gateway::Region::create(
           config_, std::move(catalog),
           {clock_, *log_, *background_, *documents_, *profiles_, *restrictions_}, rng_.next()));
+  for (const std::string& rule : keeper_->refused_at_start()) {
+    region_->telemetry().catalog_refused(rule);
+  }
   return {};
 }
 

@@ -173,6 +173,23 @@ std::string with_city(std::string_view region, const catalog::Catalog& catalog) 
   return info ? fmt::format("{} ({})", region, info->city) : std::string(region);
 }
 
+std::string adequacy_view(std::string_view who, const json::object& facts,
+                          const catalog::Catalog& catalog) {
+  std::string out;
+  for (const json::object* end : objects_of(facts, "adequacyEnds")) {
+    const std::int64_t days = number_of(*end, "daysLeft");
+    const std::string review = text_of(*end, "review");
+    out += fmt::format("! {}: the adequacy of {} {} {} ({}){}\n", who,
+                       with_city(text_of(*end, "region"), catalog),
+                       days < 0 ? "ended with" : "ends with", text_of(*end, "until"),
+                       days < 0    ? fmt::format("{} days ago", -days)
+                       : days == 0 ? std::string("today")
+                                   : fmt::format("{} days left", days),
+                       review.empty() ? "" : ", review " + review);
+  }
+  return out;
+}
+
 std::string_view reason_sentence(std::string_view reason) {
   static constexpr std::pair<std::string_view, std::string_view> sentences[] = {
       {"source_first", "the source has room, and comes first"},
@@ -216,6 +233,7 @@ std::string status_view(const std::vector<RegionStatus>& regions, const catalog:
       }
     }
     problems += restrictions_of(region, catalog);
+    problems += adequacy_view(region.name, region.status, catalog);
     const std::int64_t process = number_of(region.status, "process");
     table.add({region.name, city, text_of(region.status, "status"),
                fmt::format("{}/{}", busy, slots),

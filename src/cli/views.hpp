@@ -22,6 +22,10 @@ std::string status_view(const std::vector<RegionStatus>& regions, const catalog:
 std::string route_view(const json::object& route, const catalog::Catalog& catalog);
 std::string explain_view(const json::object& record, const catalog::Catalog& catalog);
 
+// A line for each of "adequacyEnds", as status and the catalogue's answer have them; "" for none.
+std::string adequacy_view(std::string_view who, const json::object& facts,
+                          const catalog::Catalog& catalog);
+
 // "eu-south-1 (Milan)".
 std::string with_city(std::string_view region, const catalog::Catalog& catalog);
 // A sentence for routing's stable words, "source_full" and the like; the word itself where there is

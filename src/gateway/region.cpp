@@ -3,6 +3,7 @@
 #include <array>
 #include <ranges>
 
+#include "aws/sigv4.hpp"
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
@@ -144,6 +145,21 @@ bool Region::can_serve() const {
 
 void Region::service_event(std::string name, json::object details, Rng& rng) {
   write_event(log::Level::info, std::move(name), std::move(details), rng);
+}
+
+void Region::watch_adequacy(Rng& rng) {
+  const auto current = snapshot();
+  const WallTime now = ports_.clock.wall();
+  std::string told = current->catalog->digest() + aws::iso8601(now).substr(0, 10);
+  if (told == adequacy_told_) return;
+  adequacy_told_ = std::move(told);
+  const auto ends = catalog::adequacy_ends(*current->catalog, now);
+  telemetry_.adequacy(ends);
+  for (const catalog::AdequacyEnd& end : ends) {
+    if (!end.soon()) continue;
+    write_event(log::Level::warn, end.days < 0 ? "AdequacyEnded" : "AdequacyEnds",
+                catalog::to_json(end), rng);
+  }
 }
 
 void Region::restriction_began(const Restriction& restriction, Rng& rng) {

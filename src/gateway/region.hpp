@@ -102,6 +102,9 @@ class Region {
   // here or at a peer.
   bool can_serve() const;
   void service_event(std::string name, json::object details, Rng& rng);
+  // Once for every catalogue that comes into force, and once a day (UTC): a log line and a service
+  // event for each Region whose adequacy ends soon, and the metric. By one worker, every second.
+  void watch_adequacy(Rng& rng);
   // After a change of restrictions(): metric, service event, and waiting requests look again.
   void restriction_began(const Restriction& restriction, Rng& rng);
   void restriction_ended(const Restriction& restriction, std::string event, json::object details,
@@ -139,6 +142,7 @@ class Region {
   std::atomic<std::size_t> in_flight_{0};
   std::atomic<std::size_t> body_bytes_{0};
   std::atomic<std::uint32_t> waiting_{0};
+  std::string adequacy_told_;  // of which catalogue, and on which day
 };
 
 }  // namespace tidegate::gateway

@@ -119,6 +119,14 @@ struct Telemetry::Impl {
           .Name("tidegate_catalog_refusals_total")
           .Help("Bundles that were not taken into force, by the rule that they break.")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& adequacy =
+      prometheus::BuildGauge()
+          .Name("tidegate_adequacy_days_left")
+          .Help(
+              "Days until the adequacy that the catalogue states of the Region ends; negative: it "
+              "has ended.")
+          .Register(registry);
+  std::vector<prometheus::Gauge*> adequacy_shown;  // of the one thread that tells it
   prometheus::Gauge* in_flight = nullptr;
   std::string region;
 
@@ -237,6 +245,16 @@ void Telemetry::catalog_epoch(std::uint64_t epoch) {
 }
 void Telemetry::catalog_refused(std::string_view rule) {
   impl_->catalog_refusals.Add({{"rule", std::string(rule)}}).Increment();
+}
+void Telemetry::adequacy(const std::vector<catalog::AdequacyEnd>& ends) {
+  for (prometheus::Gauge* gauge : std::exchange(impl_->adequacy_shown, {})) {
+    impl_->adequacy.Remove(gauge);
+  }
+  for (const catalog::AdequacyEnd& end : ends) {
+    auto& gauge = impl_->adequacy.Add({{"region", end.region.str()}});
+    gauge.Set(static_cast<double>(end.days));
+    impl_->adequacy_shown.push_back(&gauge);
+  }
 }
 std::string Telemetry::text() const {
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());

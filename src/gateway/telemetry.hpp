@@ -8,7 +8,7 @@
 
 #include "audit/log.hpp"
 #include "base/time.hpp"
-#include "catalog/catalog.hpp"
+#include "catalog/adequacy.hpp"
 #include "model/backend.hpp"
 
 namespace tidegate::gateway {
@@ -43,6 +43,8 @@ class Telemetry {
   void audit(const audit::Log::Health& health);
   void catalog_epoch(std::uint64_t epoch);
   void catalog_refused(std::string_view rule);
+  // All that the catalogue in force states; what it states no more is no longer shown.
+  void adequacy(const std::vector<catalog::AdequacyEnd>& ends);
   // Prometheus text format, version 0.0.4.
   std::string text() const;
 

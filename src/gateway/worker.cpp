@@ -270,6 +270,7 @@ Task<void> Worker::watch() {
            .report_age = reported == MonoTime{} ? Duration(0) : ports_.loop.now() - reported});
     }
     region_.telemetry().audit(region_.log().health());
+    region_.watch_adequacy(ports_.rng);
     if (region_.restrictions().any_expired()) {
       const auto expired = co_await offload(ports_.loop, region_.background(),
                                             [this] { return region_.restrictions().expire(); });

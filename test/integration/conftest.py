@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from support import switzerland as swiss
 from support.deployment import MILAN, NOVA, REGIONS, SCRIPTED_MODEL, Deployment, eventually, inference_region, script
 
 MEMORY_GROWTH_MAX_KB = 30_000  # of a whole file of abuse; one connection's buffers are below 1 MB
@@ -57,3 +58,15 @@ def still_serving(regions):
     """For a case of abuse: a good request is answered right after it."""
     yield
     assert inference_region(regions.client("bedrock-runtime").converse(modelId=NOVA, messages=script())) == MILAN
+
+
+@pytest.fixture
+def signers(tmp_path):
+    (tmp_path / "signers").mkdir()
+    return swiss.Signers(tmp_path / "signers")
+
+
+@pytest.fixture
+def switzerland(tmp_path, signers):
+    with swiss.running(tmp_path, signers) as gateways:
+        yield gateways
