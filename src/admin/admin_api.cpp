@@ -269,15 +269,26 @@ Result<json::value> AdminApi::route(std::string_view query) const {
   return json::value(std::move(out));
 }
 
-// Of the catalogue that routes here and of the one that admits here, which need not be the same.
+// Of the catalogue that routes here and of the one that admits here, which need not be the same;
+// and of the application profiles that keep to a part of a row.
 Result<json::value> AdminApi::proof() const {
   const auto snapshot = region_.snapshot();
   const auto& source = snapshot->catalog;
-  TRY(const proof::Report report, proof::prove({.source = source,
-                                                .destination = snapshot->admission->catalog(),
-                                                .document = source->document()},
-                                               region_.clock()));
+  TRY(proof::Report report, proof::prove({.source = source,
+                                          .destination = snapshot->admission->catalog(),
+                                          .document = source->document()},
+                                         region_.clock()));
+  TRY(const auto stored, region_.application_profiles().stored());
+  TRY(auto narrowed, proof::prove_narrowed(
+                         source, stored, region_.config().region,
+                         [this](std::string_view account, std::string_view id) {
+                           return region_.application_profiles().find(account, id);
+                         },
+                         report));
   json::object out = proof::to_json(report);
+  out["narrowedProfiles"] = narrowed.size();
+  narrowed.resize(std::min(narrowed.size(), proof::narrowings_told_max));
+  if (!narrowed.empty()) out["narrowedRows"] = proof::to_json(narrowed);
   out["region"] = region_.config().region.str();
   out["rows"] = proof::rows_json(*source);
   return json::value(std::move(out));

@@ -27,7 +27,7 @@ std::string counted(const json::object& object, std::string_view name) {
 // A model's name as a path segment.
 std::string escaped(std::string_view name) {
   std::string out;
-  for (const char c : name) out += c == ':' ? "%3A" : std::string(1, c);
+  for (const char c : name) out += c == ':' ? "%3A" : c == '/' ? "%2F" : std::string(1, c);
   return out;
 }
 
@@ -96,10 +96,10 @@ std::string reaches(const json::object& report) {
 }
 
 std::string narrowings(const json::object& report) {
-  Table table({"PRINCIPAL", "NARROWS", "TO", "REQUESTS", "ALLOWED", "AT", "REFUSED AT"});
+  Table table({"HOLDER", "NARROWS", "TO", "REQUESTS", "ALLOWED", "AT", "REFUSED AT"});
   bool any = false;
   each_object(report, "narrowedRows", [&](const json::object& one) {
-    table.add({text_of(one, "principal"), text_of(one, "profile"), regions_of(one, "regions"),
+    table.add({text_of(one, "holder"), text_of(one, "profile"), regions_of(one, "regions"),
                counted(one, "requests"), counted(one, "allowed"), regions_of(one, "sources"),
                regions_of(one, "refusedAt")});
     any = true;
@@ -163,7 +163,7 @@ std::string state_view(const std::vector<StateProof>& regions,
     table.add({state.region, text_of(a, "bundleSha256").substr(0, 16), counted(a, "triples"),
                counted(a, "allowed"), counted(a, "refused"), counted(a, "violations"),
                counted(a, "tookMs") + " ms"});
-    details += counterexamples(a, catalog);
+    details += narrowings(a) + counterexamples(a, catalog);
   }
   std::string out = table.text() + details + "\n";
   for (const std::string& difference : differences) {

@@ -35,6 +35,9 @@ class ApplicationProfileTable {
   Profile find(std::string_view account, std::string_view id) const;  // nullptr: not there
   std::size_t size() const;
 
+  // What is on disk, of all accounts: it blocks on the store. Errors: store_unavailable.
+  Result<std::vector<api::ApplicationProfile>> stored() const { return store_.load_profiles(); }
+
   // The three changes block on the store: they run in the background.
   // The same token and the same request give the profile that it made. Errors: conflict (an id that
   // is taken, a token of another request), too_many_resources, store_unavailable.

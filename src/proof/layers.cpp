@@ -13,6 +13,8 @@ constexpr std::string_view operation = "Converse";
 constexpr std::string_view account = "111122223333";
 constexpr std::string_view body = "{}";
 constexpr WallTime now = std::chrono::sys_days{std::chrono::year{2026} / 1 / 1};
+// As long ago as a clock can say: whatever ends later is served, so that its rows are asked, too.
+constexpr WallTime always = WallTime::min();
 
 }  // namespace
 
@@ -44,8 +46,6 @@ Result<gateway::Target> SourceLayers::resolve(const std::string& profile,
     return gateway::ApplicationProfileTable::Profile();
   };
   const std::string arn = aws::inference_profile_arn(source.str(), account, profile);
-  // As long ago as a clock can say: whatever ends later is served, so that its rows are asked, too.
-  constexpr WallTime always = WallTime::min();
   Result<gateway::Target> by_id =
       gateway::resolve(profile, account, source, snapshot_, none, always);
   Result<gateway::Target> by_arn = gateway::resolve(arn, account, source, snapshot_, none, always);
@@ -53,6 +53,14 @@ Result<gateway::Target> SourceLayers::resolve(const std::string& profile,
     return fail(ErrorCode::internal, "its id and its ARN come to two rows");
   }
   return by_id ? std::move(by_id) : std::move(by_arn);
+}
+
+Result<gateway::Target> SourceLayers::resolve(const api::ApplicationProfile& application,
+                                              const catalog::RegionId& source,
+                                              const gateway::FindApplicationProfile& find) const {
+  return gateway::resolve(
+      api::application_profile_arn(source.str(), application.account, application.id),
+      application.account, source, snapshot_, find, always);
 }
 
 Result<void> SourceLayers::place(const gateway::Target& target,

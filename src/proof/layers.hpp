@@ -29,6 +29,10 @@ class SourceLayers {
   // By the profile's id and by its ARN; both must come to the same row.
   Result<gateway::Target> resolve(const std::string& profile,
                                   const catalog::RegionId& source) const;
+  // By an application profile's ARN, with what its tags leave of the row.
+  Result<gateway::Target> resolve(const api::ApplicationProfile& application,
+                                  const catalog::RegionId& source,
+                                  const gateway::FindApplicationProfile& find) const;
   // With room in `destination` and nowhere else: is it placed there? Errors: fence_refused.
   Result<void> place(const gateway::Target& target, const catalog::RegionId& destination);
   // Where place() places it, asked of every Region of the catalogue, in their order. The router

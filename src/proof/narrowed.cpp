@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "proof/layers.hpp"
 
@@ -22,40 +24,95 @@ class Walk {
         doors_(catalog, limits::replay_entries) {}
 
   Narrowing run(const std::string& principal, const identity::NarrowedRow& wanted) {
-    Narrowing out{.principal = principal,
-                  .profile = wanted.profile,
-                  .regions = {wanted.regions.begin(), wanted.regions.end()},
-                  .sources = {},
-                  .refused = {}};
-    for (const auto& [source, row] : oracle_.in_force(wanted.profile).rows) {
-      walk_source(out, wanted, RegionId(source));
+    Narrowing out = begin(principal, wanted.profile,
+                          Oracle::Names(wanted.regions.begin(), wanted.regions.end()));
+    for (const auto& [name, row] : oracle_.in_force(wanted.profile).rows) {
+      const RegionId source(name);
+      auto target = source_.resolve(out.profile, source);
+      auto subset =
+          catalog_->profile(out.profile)
+              ->row(source)
+              ->narrow(std::vector<RegionId>(wanted.regions.begin(), wanted.regions.end()));
+      const bool said_once = out.regions.size() == wanted.regions.size();
+      if (!judge(out, source, subset.has_value(), said_once)) continue;
+      if (target) target->subset = std::make_shared<const catalog::RowSubset>(*std::move(subset));
+      ask_all(out, source, target, wanted.regions);
     }
     return out;
   }
 
+  // `words` are of its tag, as the oracle reads them.
+  Narrowing run(const api::ApplicationProfile& application, const std::vector<std::string>& words,
+                const RegionId& source, const gateway::FindApplicationProfile& find) {
+    Narrowing out =
+        begin(api::application_profile_arn(source.str(), application.account, application.id),
+              application.profile_id, Oracle::Names(words.begin(), words.end()));
+    out.called = out.holder;
+    const auto target = source_.resolve(application, source, find);
+    const bool said_once = out.regions.size() == words.size();
+    if (!judge(out, source, target.has_value(), said_once)) return out;
+    std::vector<std::string> believed;  // what the source would write into the token
+    if (target->subset) {
+      for (const RegionId& region : target->subset->regions()) believed.push_back(region.str());
+    }
+    const bool wider = believed.empty() || !std::ranges::includes(out.regions, believed);
+    if (wider || believed.size() < out.regions.size()) {
+      add(wider ? "subset_widens" : "layers_differ", out, source, "",
+          fmt::format(
+              "its source keeps to {}, and its tag says {}",
+              believed.empty() ? "the whole row" : fmt::format("{}", fmt::join(believed, ", ")),
+              fmt::join(out.regions, ", ")),
+          {});
+    }
+    ask_all(out, source, target, believed);
+    return out;
+  }
+
  private:
-  void walk_source(Narrowing& out, const identity::NarrowedRow& wanted, const RegionId& source) {
-    const catalog::Row& row = *catalog_->profile(out.profile)->row(source);
-    auto subset = row.narrow(std::vector<RegionId>(wanted.regions.begin(), wanted.regions.end()));
+  static Narrowing begin(std::string holder, const std::string& profile, Oracle::Names regions) {
+    return {.holder = std::move(holder),
+            .profile = profile,
+            .called = profile,
+            .regions = std::move(regions),
+            .sources = {},
+            .refused = {}};
+  }
+
+  // Whether the source takes the part, which the oracle must have expected.
+  bool judge(Narrowing& out, const RegionId& source, bool taken, bool said_once) {
     const Oracle::Names whole = oracle_.destinations(oracle_.in_force(out.profile), source.str());
-    const bool inside = !out.regions.empty() && std::ranges::includes(whole, out.regions) &&
-                        out.regions.size() == wanted.regions.size();
-    (subset ? out.sources : out.refused).insert(source.str());
-    if (subset.has_value() != inside) {
+    const bool inside =
+        !out.regions.empty() && std::ranges::includes(whole, out.regions) && said_once;
+    (taken ? out.sources : out.refused).insert(source.str());
+    if (taken != inside) {
       add(inside ? "layers_differ" : "subset_widens", out, source, "",
           inside ? "its source refuses a part that is inside of the row"
                  : "its source takes a part that is not inside of the row",
           {});
     }
-    if (!subset) return;
-    auto target = source_.resolve(out.profile, source);
-    if (target) target->subset = std::make_shared<const catalog::RowSubset>(*std::move(subset));
+    return taken;
+  }
+
+  void ask_all(Narrowing& out, const RegionId& source, const Result<gateway::Target>& target,
+               const std::vector<std::string>& part) {
     peer::RoutingToken token = best_token(out.profile, {}, catalog_->profile(out.profile));
     token.source = source.str();
-    token.row_hash = row.hash();
-    token.subset = wanted.regions;
+    token.row_hash = catalog_->profile(out.profile)->row(source)->hash();
+    token.subset = part;
+    // The layers see no more of it than this, so what holds for one holds for all like it.
+    const auto key = std::tuple(out.profile, source.str(), part, out.regions);
+    if (const auto same = asked_.find(key); same != asked_.end()) {
+      out.requests += same->second.requests;
+      out.allowed += same->second.allowed;
+      return;
+    }
+    const Counts before{out.requests, out.allowed};
+    const std::size_t violations = report_.violations;
     const auto regions = catalog_->regions();
     for (std::size_t i = 0; i < regions.size(); ++i) ask(out, source, target, token, i);
+    if (report_.violations == violations) {
+      asked_.emplace(key, Counts{out.requests - before.requests, out.allowed - before.allowed});
+    }
   }
 
   void ask(Narrowing& out, const RegionId& source, const Result<gateway::Target>& target,
@@ -89,20 +146,44 @@ class Walk {
   void add(std::string rule, const Narrowing& about, const RegionId& source, std::string region,
            std::string_view says, std::vector<Claim> claims) {
     report_.add({.rule = std::move(rule),
-                 .profile = about.profile,
+                 .profile = about.called,
                  .model = oracle_.in_force(about.profile).model,
                  .source = source.str(),
                  .destination = std::move(region),
-                 .says = fmt::format("{}: {}", about.principal, says),
+                 .says = fmt::format("{}: {}", about.holder, says),
                  .claims = std::move(claims)});
   }
 
+  struct Counts {
+    std::size_t requests = 0, allowed = 0;
+  };
+  using Asked = std::tuple<std::string, std::string, std::vector<std::string>, Oracle::Names>;
+
+  std::map<Asked, Counts> asked_;  // profile, source, what the source believes, what was said
   const std::shared_ptr<const catalog::Catalog>& catalog_;
   const Oracle& oracle_;
   Report& report_;
   SourceLayers source_;
   DestinationLayers doors_;
 };
+
+// The words of a tag, by the oracle's own reading: it must not be the gateway's.
+std::optional<std::vector<std::string>> tag_words(const api::ApplicationProfile& application) {
+  for (const api::Tag& tag : application.tags) {
+    if (tag.key != "tidegate:regions") continue;
+    std::vector<std::string> words(1);
+    for (const char c : tag.value) {
+      if (c != ' ') {
+        words.back() += c;
+      } else if (!words.back().empty()) {
+        words.emplace_back();
+      }
+    }
+    if (words.back().empty()) words.pop_back();
+    return words;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -126,6 +207,28 @@ Result<std::vector<Narrowing>> prove_narrowed(
       }
       out.push_back(walk->run(principal.arn, narrowed));
     }
+  }
+  return out;
+}
+
+Result<std::vector<Narrowing>> prove_narrowed(
+    const std::shared_ptr<const catalog::Catalog>& catalog,
+    const std::vector<api::ApplicationProfile>& stored, const catalog::RegionId& source,
+    const gateway::FindApplicationProfile& find, Report& report) {
+  std::vector<Narrowing> out;
+  std::optional<Oracle> oracle;
+  std::optional<Walk> walk;
+  for (const api::ApplicationProfile& application : stored) {
+    const auto words = tag_words(application);
+    if (!words) continue;
+    if (!walk) {
+      TRY(oracle, Oracle::read(catalog->document()));
+      walk.emplace(catalog, *oracle, report);
+    }
+    // A copy of a model runs at home and nowhere else, and so does one of a profile that is gone.
+    if (!oracle->profiles().contains(application.profile_id)) continue;
+    if (!oracle->in_force(application.profile_id).rows.contains(source.str())) continue;
+    out.push_back(walk->run(application, *words, source, find));
   }
   return out;
 }

@@ -63,6 +63,88 @@ TEST(ProveNarrowed, AnUnknownProfileIsAnError) {
   EXPECT_FALSE(prove_narrowed(small_draft().catalog(), keeping({"eu-west-1"}, "eu.none"), report));
 }
 
+api::ApplicationProfile tagged(std::string regions) {
+  return {.account = "111122223333",
+          .id = "team-a",
+          .name = "team a",
+          .description = {},
+          .profile_id = "eu.a.local",
+          .model_id = "a.local",
+          .tags = {{"tidegate:id", "a"}, {"tidegate:regions", std::move(regions)}},
+          .client_token = {},
+          .request_hash = {}};
+}
+
+// What is on disk, and what the gateway serves by.
+std::vector<Narrowing> proven(const std::vector<std::string>& stored, const std::string& served,
+                              Report& report, const std::string& source = "eu-central-1") {
+  std::vector<api::ApplicationProfile> profiles;
+  for (const std::string& regions : stored) profiles.push_back(tagged(regions));
+  const auto find = [&](std::string_view, std::string_view) {
+    return std::make_shared<const api::ApplicationProfile>(tagged(served));
+  };
+  return prove_narrowed(small_draft().catalog(), profiles, catalog::RegionId(source), find, report)
+      .value();
+}
+
+TEST(ProveTags, TheLayersKeepToThePart) {
+  Report report;
+  const auto found = proven({"eu-west-1", "eu-west-1"}, "eu-west-1", report);
+  ASSERT_EQ(found.size(), 2u);
+  for (const Narrowing& one : found) {
+    EXPECT_EQ(one.holder,
+              "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/team-a");
+    EXPECT_EQ(one.sources, (Oracle::Names{"eu-central-1"}));
+    EXPECT_EQ(one.requests, 5u);
+    EXPECT_EQ(one.allowed, 1u);
+  }
+  EXPECT_TRUE(report.holds()) << report.counterexamples.front().says;
+}
+
+TEST(ProveTags, ATagThatWouldWidenIsRefusedByItsSource) {
+  for (const std::string regions :
+       {"eu-west-1 eu-central-2", "us-east-1", "", "eu-west-1 eu-west-1", "*"}) {
+    Report report;
+    const auto found = proven({regions}, regions, report);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].refused, (Oracle::Names{"eu-central-1"})) << regions;
+    EXPECT_EQ(found[0].allowed, 0u);
+    EXPECT_TRUE(report.holds()) << regions;
+  }
+}
+
+// A gateway that serves by another tag than the one that it has: the request that leaves the part.
+TEST(ProveTags, TheCounterexample) {
+  Report report;
+  const auto found = proven({"eu-west-1"}, "eu-central-1 eu-west-1", report);
+  EXPECT_EQ(found[0].allowed, 1u) << "the oracle's count";
+  ASSERT_EQ(report.violations, 2u);
+  EXPECT_EQ(report.counterexamples[0].rule, "subset_widens");
+  const Violation& leaves = report.counterexamples[1];
+  EXPECT_EQ(leaves.rule, "outside_subset");
+  EXPECT_EQ(leaves.profile,
+            "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/team-a");
+  EXPECT_EQ(leaves.destination, "eu-central-1");
+  EXPECT_TRUE(leaves.claims.front().allows) << "the router";
+  EXPECT_FALSE(leaves.claims.back().allows) << "the oracle";
+
+  Report whole;
+  const auto unread = prove_narrowed(
+      small_draft().catalog(), {tagged("eu-west-1")}, catalog::RegionId("eu-central-1"),
+      [](std::string_view, std::string_view) {
+        auto without = tagged("");
+        without.tags.clear();
+        return std::make_shared<const api::ApplicationProfile>(std::move(without));
+      },
+      whole);
+  EXPECT_TRUE(unread);
+  EXPECT_FALSE(whole.holds()) << "a source that does not read the tag at all";
+
+  Report narrower;
+  proven({"eu-central-1 eu-west-1"}, "eu-west-1", narrower);
+  EXPECT_EQ(narrower.counterexamples.front().rule, "layers_differ");
+}
+
 TEST(ProvePolicies, APrincipalReachesItsPartOnly) {
   Report report;
   auto documents = keeping({"eu-west-1"});

@@ -65,7 +65,7 @@ json::array to_json(const std::vector<Reach>& principals) {
 json::array to_json(const std::vector<Narrowing>& narrowings) {
   json::array out;
   for (const Narrowing& one : narrowings) {
-    out.push_back(json::object{{"principal", one.principal},
+    out.push_back(json::object{{"holder", one.holder},
                                {"profile", one.profile},
                                {"regions", names_json(one.regions)},
                                {"sources", names_json(one.sources)},

@@ -1,6 +1,9 @@
 """Customers keep to a part of a row: a principal by its document, an application profile by a tag; never wider."""
 
+import contextlib
 import json
+import pathlib
+import sqlite3
 
 import boto3
 import pytest
@@ -111,6 +114,41 @@ def test_an_application_profile_narrows_with_stock_boto3(regions):
         assert inference_region(ask(client, arn)) == MILAN, "the whole row again"
     finally:
         bedrock.delete_inference_profile(inferenceProfileIdentifier=arn)
+
+
+def test_the_proof_of_the_running_gateways_covers_tags(regions):
+    """And finds a gateway that serves by another tag than the one on its disk, with the request that leaves the part."""
+    bedrock = regions.client("bedrock")
+    source = {"copyFrom": f"arn:aws:bedrock:{MILAN}:{ACCOUNT}:inference-profile/{NOVA}"}
+    arn = bedrock.create_inference_profile(
+        inferenceProfileName="proven in part", modelSource=source,
+        tags=[{"key": "tidegate:regions", "value": f"{DUBLIN} {FRANKFURT}"}])["inferenceProfileArn"]
+
+    def proven(code: int) -> dict:
+        done = regions.tidegate("prove", "--state", "-o", "json")
+        assert done.returncode == code, done.stdout + done.stderr
+        return next(region for region in json.loads(done.stdout)["regions"] if region["region"] == MILAN)
+    try:
+        narrowed, = (one for one in proven(0)["narrowedRows"] if one["holder"] == arn)
+        assert (narrowed["profile"], narrowed["regions"]) == (NOVA, [FRANKFURT, DUBLIN])
+        assert (narrowed["sources"], narrowed["requests"], narrowed["allowed"]) == ([MILAN], 35, 2)
+        store = pathlib.Path(regions.region(MILAN).admin_socket).with_name("documents.sqlite")
+        with contextlib.closing(sqlite3.connect(store, timeout=10)) as database:
+            changed = database.execute("UPDATE application_profile_tags SET value = ? WHERE id = ? AND key = ?",
+                                       (DUBLIN, arn.rsplit("/", 1)[1], "tidegate:regions"))
+            assert changed.rowcount == 1
+            database.commit()
+        found = {one["rule"]: one for one in proven(1)["counterexamples"]}
+        assert set(found) == {"subset_widens", "outside_subset"}
+        leaves = found["outside_subset"]
+        assert (leaves["profile"], leaves["source"], leaves["destination"]) == (arn, MILAN, FRANKFURT)
+        assert {layer["layer"]: layer["allows"] for layer in leaves["layers"]} == {
+            "router": True, "signer": True, "admission": True, "oracle": False}
+        shown = regions.tidegate("prove", "--state").stdout
+        assert "outside_subset" in shown and "application-inference-profile%2F" in shown and "REFUSED AT" in shown
+    finally:
+        bedrock.delete_inference_profile(inferenceProfileIdentifier=arn)
+    assert "narrowedRows" not in proven(0)
 
 
 def test_the_proof_covers_them(regions, tmp_path):
