@@ -20,7 +20,7 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT_SECONDS = 300
 SUITE_SECONDS = 900
-FENCE_SECONDS = 900
+FENCE_SECONDS = 1500
 ALL_CLIENTS_SECONDS = 2400  # with the builds of those in Go, Java and Rust
 
 

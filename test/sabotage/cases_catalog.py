@@ -17,6 +17,7 @@ from world import BINARY, PIRATE
 class World:
     planted: dict[str, pathlib.Path]
     cases: list[Case]
+    signed: str = ""
 
 
 def library() -> dict:

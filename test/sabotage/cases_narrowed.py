@@ -1,6 +1,7 @@
 """Parts of rows in the tags of application profiles: tags that try to widen, by the API, on disk and while a request waits.
 A part is checked where it is set, again at each request, and by the signer and the destination, who see it in the token."""
 
+import json
 import sqlite3
 
 from case import Case, Failed, Trial
@@ -81,8 +82,12 @@ def planted(trial: Trial) -> str:
     answer = milan(trial).invoke(arn, trial.canary)
     if answer.status != 400 or f"{LONDON} is outside the row".encode() not in answer.body:
         raise Failed(f"answered {answer.status}: {answer.body[:200]!r}")
+    proven = json.loads(milan(trial).command("prove", "--state", "-o", "json", check=False))["regions"][0]
+    row = next(row for row in proven["narrowedRows"] if row["holder"] == arn)
     control(trial, "DELETE", f"/inference-profiles/{arn.rsplit('/', 1)[1]}")
-    return "answered 400, with the Region that is outside"
+    if row["refusedAt"] != [MILAN] or row["allowed"] != 0:
+        raise Failed(f"the proof of the running gateway says {row}")
+    return "answered 400, with the Region that is outside; prove --state shows the tag as refused"
 
 
 def cases() -> list[Case]:

@@ -32,12 +32,13 @@ def make_store(pki: pathlib.Path, folder: pathlib.Path) -> Store:
 
 
 class Deployment(Network):
-    """Started with some layers off everywhere, and with other catalogues than the built-in one in some Regions."""
+    """Started with some layers off everywhere, and with other catalogues than the built-in one: planted in some Regions, or
+    signed, as everybody's configuration says (`signed`, YAML)."""
 
     def __init__(self, folder: pathlib.Path, store: Store, off: tuple[str, ...],
-                 planted: dict[str, pathlib.Path] | None = None) -> None:
+                 planted: dict[str, pathlib.Path] | None = None, signed: str = "") -> None:
         super().__init__(folder, store.pki)
-        self.store, self.off, self.planted = store, off, planted or {}
+        self.store, self.off, self.planted, self.signed = store, off, planted or {}, signed
         self.seen: dict[str, set[str]] = {}
         self.able: tuple[str, ...] | None = None
         library = json.loads((ROOT / "src/catalog/profiles.json").read_text())
@@ -70,7 +71,7 @@ class Deployment(Network):
                 peers |= {role: (ADDRESSES[PIRATE], PEER + 1 + i) for i, role in enumerate(ROLES)}
             self.hosts[region].planted = self.planted.get(region)
             grant = "off" if region == ZURICH else "on"
-            self.hosts[region].configure(self.pki, peers, slots=4, more=f"global_profiles: {grant}")
+            self.hosts[region].configure(self.pki, peers, slots=4, more=f"global_profiles: {grant}\n{self.signed}")
             self.hosts[region].serve(self.off, self.keys)
         for region in REAL:
             eventually(self.hosts[region].ready, 60)

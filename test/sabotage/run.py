@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import cases_backend  # noqa: E402
+import cases_bundles  # noqa: E402
 import cases_catalog  # noqa: E402
 import cases_destination  # noqa: E402
 import cases_identity  # noqa: E402
@@ -124,13 +125,13 @@ def main() -> int:
             replayed = replay.run(folder / "replay", pki)
             checked.failed += len(replayed.failures)
             print("\nreplay without any global grant\n" + "\n".join(replayed.lines) + "\n", flush=True)
-        catalogues = cases_catalog.worlds(folder)
+        catalogues = cases_catalog.worlds(folder) | cases_bundles.worlds(folder)
         with ThreadPoolExecutor(1) as referees:  # one deployment is judged while the next is attacked
             judgements = []
             for layer in arguments.layer.split(","):
                 worlds = [(Deployment(folder / layer, store, (layer,)), cases)]  # and with other catalogues
                 for name, world in catalogues.items():
-                    worlds.append((Deployment(folder / f"{layer}-{name}", store, (layer,), world.planted),
+                    worlds.append((Deployment(folder / f"{layer}-{name}", store, (layer,), world.planted, world.signed),
                                    chosen(world.cases, arguments.only)))
                 for deployment, attacks in worlds:
                     if not (attacks := [case for case in attacks if layer in case.layers]):
