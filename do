@@ -11,7 +11,7 @@ readonly BINARY=build/release/src/cli/tidegate
 readonly BUILD_PACKAGES=(
   clang-19 lld-19 ccache cmake ninja-build pkg-config
   libboost1.81-dev libnghttp2-dev libssl-dev zlib1g-dev libsqlite3-dev
-  libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libmimalloc-dev prometheus-cpp-dev libgtest-dev libbenchmark-dev
+  libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libjemalloc-dev prometheus-cpp-dev libgtest-dev libbenchmark-dev
   python3-venv openssl iproute2)
 readonly TEST_PACKAGES=(nftables systemd)  # the kernel's rules of tidegate egress, loaded and verified
 readonly FUZZ_PACKAGES=(libclang-rt-19-dev)

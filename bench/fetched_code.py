@@ -1,6 +1,7 @@
-"""How much code a request at home fetches anew: instructions and lines of 64 bytes that miss a cache of 32 KB, by callgrind's
-model of it. Counts, not times; simulated code is some fifty times slower, so that the requests of all connections are
-ready at once and each step is taken by as many of them as there are connections of a worker.
+"""How much a request at home fetches anew, by callgrind's model of the caches: instructions, lines of code (64 bytes) that
+miss a cache of 32 KB, and lines of data that miss one of 2 MB. Counts, not times; simulated code is some fifty times
+slower, so that the requests of all connections are ready at once and each step is taken by as many of them as there are
+connections of a worker.
 
 `./do bench code`; another build's with TIDEGATE_BINARY."""
 
@@ -55,7 +56,8 @@ def main() -> None:
         stack.stop()
         shutil.rmtree(folder, ignore_errors=True)
     print(f"a request at home, {arguments.connections} connections, simulated: {found['Ir']:,.0f} instructions, "
-          f"{found['I1mr']:,.0f} lines of code fetched anew")
+          f"{found['I1mr']:,.0f} lines of code fetched anew, "
+          f"{found['DLmr'] + found['DLmw']:,.0f} lines of data from beyond 2 MB")
 
 
 if __name__ == "__main__":
