@@ -208,7 +208,7 @@ cmd_bench() {
   fi
   install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
   prepare_python
-  build_targets release tidegate chat_bench
+  build_targets release tidegate chat_bench gateway_bench
   "$VENV/bin/python" bench/run.py "$@"
 }
 

@@ -30,6 +30,7 @@ OPERATOR = "bench.internal"
 MILAN, FRANKFURT = "eu-south-1", "eu-central-1"
 NOVA, SONNET = "amazon.nova-2-lite-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0"
 CHAT_BENCH = ROOT / "build/release/src/chat/chat_bench"
+GATEWAY_BENCH = ROOT / "build/release/src/gateway/gateway_bench"
 
 # Budget and goal of each figure: docs of the product call the second one "good".
 BUDGETS = {
@@ -43,6 +44,7 @@ BUDGETS = {
     "CPU a streamed token through a peer, relative to nginx": (2.6, 2.0, "x"),
     f"added delay of a token, {STREAMS} streams on one core, p99": (50, 10, "ms"),
     "translating a request of 4 KB and its answer": (15, 10, "us"),
+    "proof of a hop: token, admission, its part of the signatures": (10, 7, "us"),
     f"memory for a body of {BODY_MB} MB, over its size": (75, 50, "MB"),
     "memory for a client that reads 1 KB a second": (2, 1, "MB"),
 }
@@ -213,13 +215,24 @@ def measure_tokens(stack: Stack, seconds: int) -> dict[str, float]:
             f"added delay of a token, {STREAMS} streams on one core, p99": through - direct}
 
 
+def medians(program, names: str) -> list[dict]:
+    done = subprocess.run([str(program), f"--benchmark_filter={names}", "--benchmark_format=json",
+                           "--benchmark_repetitions=5"], check=True, capture_output=True)
+    return [row for row in json.loads(done.stdout)["benchmarks"] if row.get("aggregate_name") == "median"]
+
+
 def measure_translation() -> dict[str, float]:
     say("translating a request of 4 KB and its answer, without a socket")
-    done = subprocess.run([str(CHAT_BENCH), "--benchmark_filter=^translate_(request|answer)$",
-                           "--benchmark_format=json", "--benchmark_repetitions=5"], check=True, capture_output=True)
-    found = [row for row in json.loads(done.stdout)["benchmarks"] if row.get("aggregate_name") == "median"]
+    found = medians(CHAT_BENCH, "^translate_(request|answer)$")
     assert len(found) == 2 and {row["time_unit"] for row in found} == {"ns"}
     return {"translating a request of 4 KB and its answer": sum(row["cpu_time"] for row in found) / 1000}
+
+
+def measure_proof() -> dict[str, float]:
+    say("what proves a hop, both ends, by the number of hops in the 100 ms that share two signatures")
+    found = {int(row["run_name"].split("/")[1]): row["us_a_hop"] for row in medians(GATEWAY_BENCH, "^proof/")}
+    say(", ".join(f"{hops:,} hops: {found[hops]:.1f} us" for hops in sorted(found)))
+    return {"proof of a hop: token, admission, its part of the signatures": found[100]}
 
 
 def measure_memory(stack: Stack) -> dict[str, float]:
@@ -279,7 +292,7 @@ def main() -> int:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-bench-"))
     stack = Stack(folder)
     try:
-        results = measure_translation()
+        results = measure_translation() | measure_proof()
         results |= measure_tokens(stack, 2 if quick else 6)
         standin = stack.standin()
         results |= measure_cpu(stack, standin, 2 if quick else 5)

@@ -1,43 +1,37 @@
 #include "attest/attestation.hpp"
 
 #include "attest/merkle.hpp"
-#include "base/json.hpp"
 
 namespace tidegate::attest {
 namespace {
 
-void add_text(std::string& out, std::string_view front, std::string_view value) {
-  out += front;
-  json::append_quoted(out, value);
+void add_number(std::string& out, std::uint64_t number, int octets) {
+  for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8) {
+    out += static_cast<char>(number >> shift);
+  }
 }
-void add_digest(std::string& out, std::string_view front, const Sha256& digest) {
-  out += front;
-  out += '"';
-  append_hex(out, view(digest));
-  out += '"';
+void add_text(std::string& out, std::string_view text) {
+  text = text.substr(0, UINT16_MAX);
+  add_number(out, text.size(), 2);
+  out += text;
 }
 
 }  // namespace
 
-std::string Attestation::text() const {
+std::string Attestation::bytes() const {
   std::string out;
-  out.reserve(512);
-  add_digest(out, R"({"answer":)", answer);
-  add_digest(out, R"(,"body":)", body);
-  add_text(out, R"(,"dst":)", destination);
-  add_text(out, R"(,"outcome":)", outcome);
-  add_text(out, R"(,"rid":)", request_id);
-  add_text(out, R"(,"row":)", row_hash);
-  add_text(out, R"(,"src":)", source);
-  out += R"(,"t":)";
-  out += std::to_string(at_ms);
-  add_digest(out, R"(,"token":)", token);
-  out += R"(,"v":1})";
+  out.reserve(256);
+  out += static_cast<char>(version);
+  for (const std::string_view text : {request_id, source, destination}) add_text(out, text);
+  out += view(sha256_from_hex(row_hash).value_or(Sha256{}));
+  for (const Sha256& digest : {body, answer, token}) out += view(digest);
+  add_text(out, outcome);
+  add_number(out, static_cast<std::uint64_t>(at_ms), 8);
   return out;
 }
 
 Sha256 Attestation::leaf() const {
-  return leaf_hash(label, text());
+  return leaf_hash(label, bytes());
 }
 
 }  // namespace tidegate::attest

@@ -1,5 +1,5 @@
 // What the destination says of a request that it ran for another Region. Both ends know its facts
-// and make the same text of them, so that only the time has to cross the link. The members are
+// and make the same bytes of them, so that only the time has to cross the link. The members are
 // final: docs/reference/attestation.md.
 #pragma once
 
@@ -23,7 +23,7 @@ struct Attestation {
   std::string_view outcome{};  // "success", or the name of the error that ended the answer
   std::int64_t at_ms = 0;      // Unix time at the destination when the answer was whole
 
-  std::string text() const;  // RFC 8785 JSON
+  std::string bytes() const;
   Sha256 leaf() const;
 };
 

@@ -32,9 +32,7 @@ struct Batch {
 
   // What is signed: the label, a NUL, and RFC 8785 JSON of all but the leaves and the signature.
   std::string signed_text() const;
-  // Of this very batch: SHA-256 over what is signed and the signature.
-  Sha256 id() const;
-  std::string to_json() const;  // RFC 8785
+  std::string to_json() const;  // RFC 8785; its SHA-256 tells whether a batch was seen before
   // Errors: malformed_json: not such an object, more than limits::batch_leaves_max leaves, or a
   // root that is not theirs. The signature is not looked at.
   static Result<Batch> from_json(std::string_view text);

@@ -134,7 +134,7 @@ struct Seen {
     if (frame.kind == kind::batch) {
       const auto batch = attest::Batch::from_json(frame.body);
       if (!batch) return;
-      batches.push_back(batch->id());
+      batches.push_back(sha256(frame.body));
       settled.insert(batch->leaves.begin(), batch->leaves.end());
     } else if (frame.kind == kind::service && frame.body.contains(attestation_missing_event)) {
       const auto event = document(frame);

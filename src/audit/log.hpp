@@ -77,7 +77,7 @@ struct Unattested {
     Sha256 hash{};
   };
   std::vector<Leaf> leaves;
-  std::vector<Sha256> batches;  // ids of those that did come
+  std::vector<Sha256> batches;  // SHA-256 of the text of those that did come
 };
 
 class Log {

@@ -73,7 +73,7 @@ class Verifier {
       return find(file, line, "a batch's key is not believed: " + vouched.error().why);
     }
     if (!batch->signature_holds()) return find(file, line, "a batch's signature does not hold");
-    if (!seen_.insert(batch->id()).second) return;  // told again after a restart
+    if (!seen_.insert(sha256(frame.body)).second) return;  // told again after a restart
     for (const Sha256& leaf : batch->leaves) {
       if (const auto found = waiting_.find(leaf);
           found != waiting_.end() && found->second.of == batch->of) {

@@ -164,6 +164,9 @@ inline constexpr auto attestation_overdue = 5s;       // without its signature: 
 inline constexpr auto batch_kept = 60s;               // sent again when a link comes up again ...
 inline constexpr auto attestations_drain = 300ms;     // a stop waits for the last ones
 inline constexpr std::size_t batches_kept_max = 128;  // ... as many of the newest, for one Region
+inline constexpr std::size_t batches_known_max =
+    8 * batches_kept_max;                    // of one Region, so that none is taken twice
+inline constexpr auto batch_age_max = 5min;  // an older one is not taken: nobody sends it again
 inline constexpr std::size_t leaves_waiting_max =
     65'536;  // of one Region, to be signed or to come signed; more: an alarm, and the oldest go
 inline constexpr std::size_t endorsements_max =

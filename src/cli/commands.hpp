@@ -24,6 +24,7 @@ void add_explain(CLI::App& app, Outcome& outcome);
 void add_route(CLI::App& app, Outcome& outcome);
 void add_restrictions(CLI::App& app, Outcome& outcome);
 void add_catalog(CLI::App& app, Outcome& outcome);
+void add_audit(CLI::App& app, Outcome& outcome);
 void add_prove(CLI::App& app, Outcome& outcome);
 void add_egress(CLI::App& app, Outcome& outcome);
 void add_replay(CLI::App& app, Outcome& outcome);

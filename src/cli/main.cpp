@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   add_explain(app, outcome);
   add_restrictions(app, outcome);
   add_catalog(app, outcome);
+  add_audit(app, outcome);
   add_prove(app, outcome);
   add_egress(app, outcome);
   add_dev(app, outcome);

@@ -15,6 +15,7 @@
 #include "cli/background_thread.hpp"
 #include "cli/catalog_files.hpp"
 #include "cli/files.hpp"
+#include "cli/signing_files.hpp"
 #include "config/region.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
@@ -129,8 +130,13 @@ struct Unit {
   std::unique_ptr<net::Listener> api_listener, peer_listener, admin_listener;
 };
 
-Task<void> drain_unit(Unit& unit) {
+Task<void> drain_unit(Unit& unit, gateway::Region& region) {
   co_await unit.api_listener->drain(limits::drain_timeout);
+  // The last signatures are on their way: they are asked for again after a start, but why wait.
+  const MonoTime last = unit.loop.now() + limits::attestations_drain;
+  while (unit.loop.now() < last && region.attestations().outstanding() > 0) {
+    co_await sleep_for(unit.loop, 10ms);
+  }
   unit.worker.stop();
   if (unit.peer_listener) co_await unit.peer_listener->drain(limits::drain_timeout);
   if (unit.admin_listener) co_await unit.admin_listener->drain(1s);
@@ -140,7 +146,7 @@ Task<void> drain_unit(Unit& unit) {
 class RealServer final : public Server {
  public:
   explicit RealServer(gateway::RegionConfig config)
-      : config_(std::move(config)), certificates_(config_) {}
+      : config_(std::move(config)), certificates_(config_), signing_(config_, rng_) {}
   ~RealServer() override;
   Result<void> open();
   void run() override;
@@ -160,6 +166,7 @@ class RealServer final : public Server {
   SystemRng rng_;
   Certificates certificates_;
   std::mutex reloading_;
+  SigningFiles signing_;
   BackendLinks backends_;
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<store::StorageThread> storage_;
@@ -210,10 +217,10 @@ Result<void> RealServer::open_stores() {
   TRY(bundles_, store::SqliteBundles::open(config_.state_dir + "/documents.sqlite"));
   background_ = std::make_unique<BackgroundThread>();
   TRY(auto catalog, open_catalog());
-  TRY(region_,
-      gateway::Region::create(
-          config_, std::move(catalog),
-          {clock_, *log_, *background_, *documents_, *profiles_, *restrictions_}, rng_.next()));
+  TRY(region_, gateway::Region::create(
+                   config_, std::move(catalog),
+                   {clock_, *log_, *background_, *documents_, *profiles_, *restrictions_, signing_},
+                   rng_.next()));
   for (const std::string& rule : keeper_->refused_at_start()) {
     region_->telemetry().catalog_refused(rule);
   }
@@ -294,6 +301,8 @@ void RealServer::start_unit(std::size_t index, Descriptor api, Descriptor peer, 
 Result<void> RealServer::open() {
   TRY_VOID(make_state_folder());
   TRY_VOID(certificates_.load(clock_.wall()));
+  TRY(auto signing, signing_.read(clock_.wall()));
+  signing_.take(std::move(signing));
   TRY_VOID(backends_.open(config_));
   TRY_VOID(open_stores());
   return listen();
@@ -310,7 +319,10 @@ json::object facts_of(const net::TlsContext& context) {
 
 // Links under the old certificates end well: see net::PeerLinks::renew and net::Listener::recheck.
 Result<json::object> RealServer::take_certificates() {
+  TRY(auto signing, signing_.read(clock_.wall()));
   TRY_VOID(certificates_.load(clock_.wall()));
+  signing_.take(std::move(signing));
+  region_->attestations().recheck_keys();
   json::object in_force{{"region", config_.region.str()}};
   if (const auto clients = certificates_.clients()) in_force["api"] = facts_of(*clients);
   const auto peers = certificates_.peers();
@@ -363,7 +375,7 @@ void RealServer::run() {
   region_->drain();
   std::vector<std::thread> drains;
   for (std::size_t i = 0; i < units_.size(); ++i) {
-    drains.emplace_back([this, i] { threads_[i]->run(drain_unit(*units_[i])); });
+    drains.emplace_back([this, i] { threads_[i]->run(drain_unit(*units_[i], *region_)); });
   }
   for (auto& thread : drains) thread.join();
   log::info("stopped");

@@ -153,6 +153,26 @@ std::string audit_of(const json::object& status) {
                      number_of(audit, "unsynced"));
 }
 
+// What the destination signed of this attempt, or why nothing can be shown.
+std::string attestation_of(const json::object& attempt) {
+  const std::string state = text_of(attempt, "attestationState", "");
+  if (state.empty()) return {};
+  const std::string region = text_of(attempt, "region");
+  if (state == "pending") {
+    return fmt::format("    attestation  pending: the signature of {} follows within a moment\n",
+                       region);
+  }
+  if (state != "attested") {
+    return fmt::format("    attestation  MISSING: {} answered, and its signature never came\n",
+                       region);
+  }
+  const json::object& proof = object_of(attempt, "attestationProof");
+  const json::object& batch = object_of(proof, "batch");
+  return fmt::format("    attestation  attested by {}: leaf {} of {} under root {}\n", region,
+                     number_of(proof, "index") + 1, number_of(batch, "count"),
+                     text_of(batch, "root").substr(0, 16));
+}
+
 std::string attempts_of(const json::object& facts) {
   std::string out;
   int number = 0;
@@ -162,6 +182,7 @@ std::string attempts_of(const json::object& facts) {
                        text_of(*attempt, "reason"), number_of(*attempt, "bytesSent"),
                        number_of(*attempt, "bytesReceived"), number_of(*attempt, "totalMs"),
                        attempt->contains("error") ? ": " + text_of(*attempt, "error") : "");
+    out += attestation_of(*attempt);
   }
   return out;
 }

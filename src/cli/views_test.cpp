@@ -70,6 +70,20 @@ TEST(ExplainView, TellsASpill) {
                       "7 of 7 checks allow it, by p s", "not_deployed", "number 12"});
 }
 
+TEST(ExplainView, TellsWhatIsSignedOfEachAttempt) {
+  const auto text = explain_view(object(R"({"requestID":"r-3","tidegate":{"attempts":[
+    {"region":"eu-west-1","outcome":"peer_capacity"},
+    {"region":"eu-west-1","outcome":"interrupted","attestationState":"missing"},
+    {"region":"eu-north-1","outcome":"success","attestationState":"pending"},
+    {"region":"eu-central-1","outcome":"success","attestationState":"attested","attestationProof":
+     {"index":3,"batch":{"count":12,"root":"0123456789abcdef0123"},"path":[]}}]}})"),
+                                 *catalog::Catalog::built_in());
+  expect_words(text, {"MISSING: eu-west-1 answered", "pending: the signature of eu-north-1",
+                      "attested by eu-central-1: leaf 4 of 12 under root 0123456789abcdef"});
+  EXPECT_EQ(text.find("attestation"), text.find("attestation  MISSING"))
+      << "a refusal has nothing to be signed";
+}
+
 TEST(ExplainView, TellsARefusal) {
   const auto text = explain_view(object(
                                      R"({"eventName":"Converse","awsRegion":"eu-south-1",

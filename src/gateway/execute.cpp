@@ -61,8 +61,12 @@ Task<model::Attempt> Pipeline::execute(http::Exchange& exchange, Trail& trail) {
   model::Attempt attempt = destination == region_.config().region
                                ? co_await execute_here(exchange, trail, std::move(headers))
                                : co_await execute_abroad(exchange, trail, std::move(headers));
-  trail.attempt_records.push_back(
+  audit::AttemptRecord& record = trail.attempt_records.emplace_back(
       attempt_record(attempt, destination, trail.decision->reason, trail.arrived));
+  const Hop hop = std::exchange(trail.hop, {});
+  record.token = hop.token;
+  record.attestation = hop.attestation;
+  if (hop.attestation) trail.attested.emplace_back(destination, hop.leaf);
   co_return attempt;
 }
 
@@ -138,10 +142,12 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
                                facts_of(token), worker_.rng());
     co_return failed(std::move(signed_token).error(), now);
   }
+  trail.hop.token = signed_token->leaf;
+  region_.attestations().made(attest::Of::tokens, destination, *trail.hop.token);
   peer::PassageResult passed = co_await peer::pass(exchange, std::move(channel),
                                                    {.request_id = trail.request_id,
                                                     .operation = token.operation,
-                                                    .token = *std::move(signed_token),
+                                                    .token = std::move(signed_token->wire),
                                                     .traceparent = trail.traceparent,
                                                     .body = trail.call->body,
                                                     .region = destination.str(),
@@ -150,6 +156,15 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
   if (passed.error && passed.error->code == ErrorCode::fence_refused) {
     region_.geofence_violation(Region::Side::source, passed.error->why, facts_of(token),
                                worker_.rng());
+  }
+  if (passed.attested) {
+    trail.hop.attestation = {
+        .answer = sha256_from_hex(passed.trailer.answer_sha256).value_or(Sha256{}),
+        .outcome = passed.trailer.outcome,
+        .at_ms = passed.trailer.at_ms};
+    trail.hop.leaf = peer::attestation_of(token, *trail.hop.token, trail.hop.attestation->answer,
+                                          passed.trailer.outcome, passed.trailer.at_ms)
+                         .leaf();
   }
   model::Attempt attempt;
   attempt.error = std::move(passed.error);

@@ -375,9 +375,9 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
                                              .count() +
                                          30'000};
   const std::string wire =
-      *peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 's'));
+      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 's'))->wire;
   const std::string other_link =
-      *peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 't'));
+      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 't'))->wire;
   const auto headers = [](std::string t) {
     return http::Headers{{std::string(peer::token_header), std::move(t)},
                          {"x-tidegate-operation", "Converse"}};

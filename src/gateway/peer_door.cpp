@@ -32,9 +32,9 @@ class HashingExchange final : public http::Exchange {
   bool begun() const override { return inner_.begun(); }
   Cancellation& cancellation() override { return inner_.cancellation(); }
   void abort() override { inner_.abort(); }
-  std::string digest_with(std::string_view last) {
+  Sha256 digest_with(std::string_view last) {
     hasher_.update(last);
-    return to_hex(hasher_.finish());
+    return hasher_.finish();
   }
 
  private:
@@ -56,6 +56,8 @@ Task<void> PeerDoor::serve(http::Exchange& exchange) {
   const http::RequestHead& head = exchange.head();
   if (head.method == "GET" && head.target == peer::reports_path) {
     co_await report(exchange, *identity);
+  } else if (head.method == "POST" && head.target == peer::tokens_path) {
+    co_await tokens(exchange, *identity);
   } else if (head.method == "POST" && head.target == peer::execute_path) {
     co_await execute(exchange, *identity);
   } else {
@@ -111,9 +113,16 @@ Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity
   http::ResponseHead head;
   head.headers.add("content-type", "application/x-ndjson");
   if (!co_await exchange.begin(std::move(head))) co_return;
+  Attestations::Cursor told;
   for (std::uint64_t sequence = 1; !exchange.cancellation().requested(); ++sequence) {
-    if (!co_await exchange.write(make_report(peer, sequence).encode())) break;
-    if (region_.draining()) {  // it has been said, and this link need not hold up the drain
+    const peer::Report now = make_report(peer, sequence);
+    const bool last = now.draining && now.running_for_reader == 0;
+    const auto when = last ? Attestations::When::now : Attestations::When::due;
+    if (!co_await exchange.write(now.encode() +
+                                 region_.attestations().lines(peer.region, told, when))) {
+      break;
+    }
+    if (last) {  // all has been said, and this link need not hold up the drain
       co_await exchange.finish({}, {});
       co_return;
     }
@@ -124,9 +133,30 @@ Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity
   exchange.abort();
 }
 
-Task<Result<peer::RoutingToken>> PeerDoor::admit(http::Exchange& exchange,
-                                                 const peer::RegionIdentity& peer, BodyLease& lease,
-                                                 std::string& body) {
+Task<void> PeerDoor::tokens(http::Exchange& exchange, const peer::RegionIdentity& peer) {
+  BodyLease lease(region_.body_bytes());
+  auto body = co_await read_body(exchange, lease);
+  if (!body) co_return co_await refuse(exchange, body.error(), "");
+  std::string_view rest = *body;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const auto taken = region_.attestations().accept(peer.region, rest.substr(0, end));
+    if (!taken) {
+      region_.attestation_refused(peer.region, taken.error(), worker_.rng());
+      Error told = taken.error();
+      told.code = ErrorCode::fence_refused;  // once more would change nothing
+      co_return co_await refuse(exchange, std::move(told), "");
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  http::ResponseHead head;
+  head.headers.add("content-length", "0");
+  if (co_await exchange.begin(std::move(head))) co_await exchange.finish({}, {});
+}
+
+Task<Result<peer::OpenedToken>> PeerDoor::admit(http::Exchange& exchange,
+                                                const peer::RegionIdentity& peer, BodyLease& lease,
+                                                std::string& body) {
   const http::RequestHead& head = exchange.head();
   const auto wire = head.headers.get(peer::token_header);
   if (!wire || head.headers.count(peer::token_header) != 1) {
@@ -135,7 +165,8 @@ Task<Result<peer::RoutingToken>> PeerDoor::admit(http::Exchange& exchange,
                     .mend = {},
                     .why = "no_token"});
   }
-  CO_TRY(peer::RoutingToken token, peer::open_token(*wire, exchange.connection().exporter_secret));
+  CO_TRY(peer::OpenedToken opened, peer::open_token(*wire, exchange.connection().exporter_secret));
+  const peer::RoutingToken& token = opened.token;
   auto whole = co_await read_body(exchange, lease);
   if (!whole &&
       whole.error().code == ErrorCode::overloaded) {  // another Region may have the memory
@@ -159,21 +190,23 @@ Task<Result<peer::RoutingToken>> PeerDoor::admit(http::Exchange& exchange,
                     .mend = {},
                     .why = "no_row_to_here"});
   }
-  co_return token;
+  region_.attestations().expect(attest::Of::tokens, peer.region, opened.leaf, token.request_id);
+  co_return opened;
 }
 
 Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentity& peer) {
   BodyLease lease(region_.body_bytes());
   std::string body;
-  auto token = co_await admit(exchange, peer, lease, body);
-  if (!token) {
-    if (token.error().code == ErrorCode::fence_refused) {
-      region_.geofence_violation(Region::Side::destination, token.error().why,
+  const auto admitted = co_await admit(exchange, peer, lease, body);
+  if (!admitted) {
+    if (admitted.error().code == ErrorCode::fence_refused) {
+      region_.geofence_violation(Region::Side::destination, admitted.error().why,
                                  {{"peer", peer.region.str()}}, worker_.rng());
     }
-    co_await refuse(exchange, token.error(), "");
+    co_await refuse(exchange, admitted.error(), "");
     co_return;
   }
+  const peer::RoutingToken* const token = &admitted->token;
   co_await worker_.loop().step_end();
   const auto format = chat::find_format(token->operation, token->model_id);
   if (!format) {
@@ -209,12 +242,14 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
       co_await worker_.executor().execute(hashing, std::move(work), std::move(headers));
   slot.release();
   co_await worker_.loop().step_end();
-  std::string digest = hashing.digest_with(attempt.answer_tail);
-  co_await answer(exchange, *token, std::move(attempt), std::move(digest));
+  const Sha256 digest = hashing.digest_with(attempt.answer_tail);
+  co_await answer(exchange, peer, *admitted, std::move(attempt), digest);
 }
 
-Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RoutingToken& token,
-                            model::Attempt attempt, std::string answer_sha256) {
+Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity& peer,
+                            const peer::OpenedToken& admitted, model::Attempt attempt,
+                            Sha256 digest) {
+  const peer::RoutingToken& token = admitted.token;
   if (!attempt.ok() && !exchange.begun()) {
     co_await refuse(exchange, *attempt.error, token.request_id);
     co_return;
@@ -234,7 +269,13 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RoutingToken& 
       attempt.first_byte == MonoTime{} ? -1 : millis(attempt.first_byte - attempt.started);
   trailer.total_ms = millis(attempt.ended - attempt.started);
   trailer.row_hash = token.row_hash;
-  trailer.answer_sha256 = std::move(answer_sha256);
+  trailer.answer_sha256 = to_hex(digest);
+  trailer.at_ms =
+      std::chrono::floor<std::chrono::milliseconds>(region_.clock().wall().time_since_epoch())
+          .count();
+  region_.attestations().made(
+      attest::Of::attestations, peer.region,
+      peer::attestation_of(token, admitted.leaf, digest, trailer.outcome, trailer.at_ms).leaf());
   http::Headers trailers;
   trailers.add(std::string(peer::trailer_name),
                trailer.sign(exchange.connection().exporter_secret));

@@ -25,16 +25,18 @@ class PeerDoor final : public http::Handler {
  private:
   bool is_ahead(const http::RequestHead& head) const;
   Task<void> report(http::Exchange& exchange, const peer::RegionIdentity& peer);
+  // What the peer asked of this Region, signed by it.
+  Task<void> tokens(http::Exchange& exchange, const peer::RegionIdentity& peer);
   Task<void> execute(http::Exchange& exchange, const peer::RegionIdentity& peer);
   // The token, believed: opened under this link's secret and admitted by this Region's own
   // catalogue.
-  Task<Result<peer::RoutingToken>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
-                                         BodyLease& lease, std::string& body);
+  Task<Result<peer::OpenedToken>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
+                                        BodyLease& lease, std::string& body);
   // The peer itself may not talk to this Region, whatever it asks.
   Task<void> refuse_peer(http::Exchange& exchange, std::string rule, json::object facts);
   Task<void> refuse(http::Exchange& exchange, Error error, std::string request_id);
-  Task<void> answer(http::Exchange& exchange, const peer::RoutingToken& token,
-                    model::Attempt attempt, std::string answer_sha256);
+  Task<void> answer(http::Exchange& exchange, const peer::RegionIdentity& peer,
+                    const peer::OpenedToken& admitted, model::Attempt attempt, Sha256 digest);
   peer::Report make_report(const peer::RegionIdentity& peer, std::uint64_t sequence) const;
 
   Region& region_;

@@ -114,6 +114,9 @@ Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail
   }
   if (trail.event_id.empty()) trail.event_id = make_uuid(worker_.rng());
   CO_TRY(const std::uint64_t ticket, co_await close_record(exchange, trail, outcome));
+  for (const auto& [region, leaf] : trail.attested) {
+    region_.attestations().expect(attest::Of::attestations, region, leaf, trail.request_id);
+  }
   if (region_.log().durability() == audit::Durability::strict) {
     co_return co_await synced(worker_.loop(), region_.log(), ticket);
   }

@@ -3,6 +3,7 @@
 #include <array>
 #include <ranges>
 
+#include "audit/join.hpp"
 #include "aws/sigv4.hpp"
 #include "gateway/worker.hpp"
 
@@ -11,6 +12,12 @@ namespace {
 
 bool in_force(const catalog::Profile& profile, const RegionConfig& config) {
   return profile.scope != catalog::Scope::global || config.global_profiles == GlobalProfiles::on;
+}
+
+std::vector<catalog::RegionId> names_of(const std::vector<peer::PeerConfig>& peers) {
+  std::vector<catalog::RegionId> out;
+  for (const auto& peer : peers) out.push_back(peer.region);
+  return out;
 }
 
 }  // namespace
@@ -24,7 +31,9 @@ Region::Region(RegionConfig config, CatalogInForce catalog, RegionPorts ports, s
       telemetry_(config_.region.str()),
       application_profiles_(ports_.profiles),
       restrictions_(ports_.restrictions, ports_.clock),
-      replay_(std::make_shared<peer::ReplayTable>(limits::replay_entries)) {
+      replay_(std::make_shared<peer::ReplayTable>(limits::replay_entries)),
+      attestations_(config_.region.str(), names_of(config_.peers), ports_.identity, ports_.log,
+                    ports_.clock) {
   for (const auto& peer : config_.peers) counters_.try_emplace(peer.region);
 }
 
@@ -40,6 +49,10 @@ Result<std::unique_ptr<Region>> Region::create(RegionConfig config, CatalogInFor
                                    Telemetry::InForce::yes);
   }
   region->telemetry_.catalog_epoch(region->catalog_.epoch);
+  if (!region->config_.peers.empty()) {
+    TRY(auto unattested, ports.log.unattested());
+    region->attestations_.resume(std::move(unattested));
+  }
   return region;
 }
 
@@ -192,6 +205,28 @@ void Region::geofence_violation(Side side, std::string_view rule, json::object f
 void Region::refused_at_links(std::string_view remote_address) {
   telemetry_.fence_refusal("destination", "peer_identity");
   strangers_.count(remote_address, "peer_identity");
+}
+
+void Region::attestation_refused(const catalog::RegionId& peer, const Error& error, Rng& rng) {
+  telemetry_.attestations(peer.str(), "unknown", "refused", 1);
+  write_event(log::Level::warn, "AttestationRefused",
+              {{"peer", peer.str()}, {"why", error.why.empty() ? error.message : error.why}}, rng);
+}
+
+void Region::tell_overdue_attestations(Rng& rng) {
+  for (const Attestations::Overdue& late : attestations_.overdue()) {
+    telemetry_.attestations(late.peer.str(), attest::name_of(late.of), "missing", late.count);
+    json::array ids, leaves;
+    for (const std::string& id : late.request_ids) ids.emplace_back(id);
+    for (const Sha256& leaf : late.leaves) leaves.emplace_back(to_base64url(view(leaf)));
+    write_event(log::Level::warn, std::string(audit::attestation_missing_event),
+                {{"peer", late.peer.str()},
+                 {"of", attest::name_of(late.of)},
+                 {"count", static_cast<std::int64_t>(late.count)},
+                 {"requestIds", std::move(ids)},
+                 {audit::missing_leaves_member, std::move(leaves)}},
+                rng);
+  }
 }
 
 void Region::write_event(log::Level level, std::string name, json::object details, Rng& rng) {

@@ -10,6 +10,7 @@
 
 #include "audit/log.hpp"
 #include "gateway/application_profiles.hpp"
+#include "gateway/attestations.hpp"
 #include "gateway/background.hpp"
 #include "gateway/region_config.hpp"
 #include "gateway/restrictions.hpp"
@@ -32,6 +33,7 @@ struct RegionPorts {
   DocumentStore& documents;
   ApplicationProfileStore& profiles;
   RestrictionStore& restrictions;
+  const peer::SigningIdentity& identity;
 };
 
 // Requests sent to one peer and not ended, and requests of that peer running here.
@@ -59,6 +61,7 @@ class Region {
   Strangers& strangers() { return strangers_; }
   ApplicationProfileTable& application_profiles() { return application_profiles_; }
   RestrictionTable& restrictions() { return restrictions_; }
+  Attestations& attestations() { return attestations_; }
   const model::ModelMap& models() const { return *models_; }
   std::shared_ptr<const model::ModelMap> models_ptr() const { return models_; }
   std::uint64_t epoch() const { return epoch_; }
@@ -115,6 +118,10 @@ class Region {
   // Somebody dialled the port of links and could not prove to be a peer. Counted like every
   // stranger, so that nobody can fill the disk with such attempts.
   void refused_at_links(std::string_view remote_address);
+  // A signature that a peer sent is not to be believed; those that it owes and did not send in
+  // time.
+  void attestation_refused(const catalog::RegionId& peer, const Error& error, Rng& rng);
+  void tell_overdue_attestations(Rng& rng);
 
  private:
   void write_event(log::Level level, std::string name, json::object details, Rng& rng);
@@ -134,6 +141,7 @@ class Region {
   ApplicationProfileTable application_profiles_;
   RestrictionTable restrictions_;
   std::shared_ptr<peer::ReplayTable> replay_;
+  Attestations attestations_;
   std::map<catalog::RegionId, PeerCounters> counters_;
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const Snapshot> snapshot_;

@@ -59,6 +59,13 @@ struct Telemetry::Impl {
           .Name("tidegate_region_restricted")
           .Help("1 while an operator's restriction of the Region is in force here, by kind.")
           .Register(registry);
+  prometheus::Family<prometheus::Counter>& attestations =
+      prometheus::BuildCounter()
+          .Name("tidegate_attestation_alarms_total")
+          .Help(
+              "Signatures over attestations and tokens that a peer owes and did not send in time, "
+              "and batches of its that were refused.")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& strangers =
       prometheus::BuildCounter()
           .Name("tidegate_unidentified_requests_total")
@@ -224,6 +231,12 @@ void Telemetry::backend(const model::BackendState& state) {
   set_told("waiting", known(load.waiting));
   impl_->cache.Add({{"region", impl_->region}, {"backend", name}}).Set(known(load.cache_used));
   impl_->healthy.Add({{"region", impl_->region}, {"backend", name}}).Set(state.healthy() ? 1 : 0);
+}
+void Telemetry::attestations(std::string_view peer, std::string_view of, std::string_view state,
+                             std::size_t count) {
+  impl_->attestations
+      .Add({{"peer", std::string(peer)}, {"of", std::string(of)}, {"state", std::string(state)}})
+      .Increment(static_cast<double>(count));
 }
 void Telemetry::peer_link(std::string_view peer, const LinkSample& sample) {
   const prometheus::Labels labels{{"region", impl_->region}, {"peer", std::string(peer)}};

@@ -36,6 +36,9 @@ class Telemetry {
   // kind: cordon, drain, exclude.
   enum class InForce : std::uint8_t { no, yes };
   void restriction(std::string_view region, std::string_view kind, InForce in_force);
+  // of: attestations, tokens; state: missing (the peer's signature did not come), refused.
+  void attestations(std::string_view peer, std::string_view of, std::string_view state,
+                    std::size_t count);
   void unidentified(std::string_view reason);
   void in_flight(std::int64_t delta);
   void backend(const model::BackendState& state);

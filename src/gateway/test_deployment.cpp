@@ -149,9 +149,12 @@ TestDeployment::TestDeployment(Options options) {
                                 .port = 1,
                                 .trust_bundle = {}});
     }
+    SeededRng key_rng(1'000 + seed);
+    made->identity = std::make_unique<peer::testing::FixedIdentity>(
+        name, config.operator_domain, key_rng, loop.clock().wall(), bundles);
     made->region = *Region::create(config, {.catalog = options.catalog},
                                    {loop.clock(), *made->log, made->background, made->documents,
-                                    made->profiles, made->restrictions},
+                                    made->profiles, made->restrictions, *made->identity},
                                    seed);
     ScriptedModel* model = made->model.get();
     for (int i = 0; i < options.workers; ++i) {

@@ -14,6 +14,7 @@
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
 #include "http/memory.hpp"
+#include "peer/signing_fixture.hpp"
 
 namespace tidegate::gateway {
 
@@ -134,6 +135,7 @@ struct TestRegion {
   MemoryProfiles profiles;
   MemoryRestrictions restrictions;
   InlineBackground background;
+  std::unique_ptr<peer::testing::FixedIdentity> identity;
   std::unique_ptr<ScriptedModel> model;
   std::unique_ptr<Region> region;
   struct Part {
@@ -186,6 +188,8 @@ class TestDeployment {
   bool run_until_done(const std::vector<std::shared_ptr<Reply>>& replies, Duration limit = 60s);
   void run_for(Duration duration) { loop.run_for(duration); }
   void kill_gateway(const std::string& region);
+  // A new link between each two Regions that have one, in place of the old.
+  void connect_all();
 
   // Every record of the demo account at a Region, newest first.
   std::vector<json::object> records(const std::string& region);
@@ -193,13 +197,13 @@ class TestDeployment {
 
   TestRegion& at(const std::string& region) { return *regions.at(region); }
   VirtualLoop loop;
+  std::shared_ptr<peer::testing::Bundles> bundles = std::make_shared<peer::testing::Bundles>();
   std::map<std::string, std::unique_ptr<TestRegion>> regions;
   bool keep_replies_alive = true;
   // Drops the client of a reply: as if its connection closed.
   void hang_up(const std::shared_ptr<Reply>& reply);
 
  private:
-  void connect_all();
   std::map<Reply*, std::unique_ptr<Cancellation>> hang_ups_;
 };
 

@@ -102,6 +102,13 @@ class Admitted {
   class Region* region_;
 };
 
+// What a hop to another Region leaves for its record.
+struct Hop {
+  std::optional<Sha256> token{};  // its leaf, once it was sent
+  std::optional<audit::AttestedAnswer> attestation{};
+  Sha256 leaf{};  // of the attestation
+};
+
 struct Trail {
   std::string request_id;
   std::string traceparent;  // ours, to pass on
@@ -123,8 +130,10 @@ struct Trail {
   std::optional<routing::Decision> decision;  // the last one
   std::vector<model::Attempt> attempts;
   std::vector<audit::AttemptRecord> attempt_records;
-  CheckedPtr checked;                   // also of a refusal
-  json::object request_parameters;      // of control operations
+  Hop hop;                                                     // of the attempt that runs
+  std::vector<std::pair<catalog::RegionId, Sha256>> attested;  // leaves that a Region has to sign
+  CheckedPtr checked;                                          // also of a refusal
+  json::object request_parameters;                             // of control operations
   std::string application_profile_arn;  // that a control operation made, read or changed
   Duration queued{0};
   std::string event_id;

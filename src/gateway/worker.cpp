@@ -215,20 +215,46 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
     pending += *piece;
     for (std::size_t end; (end = pending.find('\n')) != std::string::npos;
          pending.erase(0, end + 1)) {
-      auto report = peer::Report::decode(std::string_view(pending).substr(0, end + 1));
-      if (!report) {
-        log::warn("report_not_understood",
-                  {{"peer", region.str()}, {"why", report.error().message}});
-        co_return;
-      }
       if (!followed_.contains(region)) co_return;  // another catalogue has ended it meanwhile
       if (std::exchange(first, false)) board_.forget(region);  // sequences are of one answer
-      board_.update(region, *std::move(report), ports_.loop.now());
+      if (!take_line(region, std::string_view(pending).substr(0, end + 1))) co_return;
     }
     if (pending.size() > report_line_max) co_return;
+    while (auto tokens = region_.attestations().next_tokens(region)) {
+      spawn(post_tokens(region, channel, *std::move(tokens)));
+    }
     count_ready_peers();
     queues_.wake();
   }
+}
+
+bool Worker::take_line(const catalog::RegionId& region, std::string_view line) {
+  if (Attestations::is_ours(line)) {
+    line.remove_suffix(1);
+    if (const auto taken = region_.attestations().accept(region, line); !taken) {
+      region_.attestation_refused(region, taken.error(), ports_.rng);
+    }
+    return true;
+  }
+  auto report = peer::Report::decode(line);
+  if (!report) {
+    log::warn("report_not_understood", {{"peer", region.str()}, {"why", report.error().message}});
+    return false;
+  }
+  board_.update(region, *std::move(report), ports_.loop.now());
+  return true;
+}
+
+// What this Region asked of a peer, signed. A refusal is the peer's alarm; a link that broke, or a
+// peer without memory for it, is tried again with the next report.
+Task<void> Worker::post_tokens(catalog::RegionId region, std::shared_ptr<http::Channel> channel,
+                               std::string lines) {
+  Counted task(background_tasks_);  // stop() waits for it
+  auto sent = co_await channel->send(
+      {.method = "POST", .target = std::string(peer::tokens_path), .headers = {}, .body = lines},
+      report_timeouts, &stopping_);
+  const auto head = sent ? co_await (*sent)->head() : fail(std::move(sent).error());
+  if (!head || head->status == 503) region_.attestations().not_delivered(region, lines);
 }
 
 void Worker::count_ready_peers() {
@@ -278,6 +304,7 @@ Task<void> Worker::watch() {
         region_.restriction_ended(restriction, "RegionRestrictionExpired", {}, ports_.rng);
       }
     }
+    region_.tell_overdue_attestations(ports_.rng);
     if (second % 60 == 0) {
       if (json::array counts = region_.strangers().take(); !counts.empty()) {
         region_.service_event("UnidentifiedCallers", {{"counts", std::move(counts)}}, ports_.rng);

@@ -194,25 +194,6 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const std::str
   return made;
 }
 
-std::optional<std::string> uri_san(const x509_st* certificate) {
-  struct Free {
-    void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
-  };
-  const std::unique_ptr<GENERAL_NAMES, Free> names(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  std::optional<std::string> uri;
-  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type != GEN_URI) continue;
-    if (uri) return std::nullopt;
-    // By its length: a NUL inside must not hide what follows it.
-    const ASN1_IA5STRING* text = name->d.uniformResourceIdentifier;
-    uri.emplace(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                static_cast<std::size_t>(ASN1_STRING_length(text)));
-  }
-  return uri;
-}
-
 // OpenSSL's own verification is replaced as a whole: it would accept any chain to any trusted CA.
 struct PeerVerifier {
   static int verify(X509_STORE_CTX* asked, void* argument) {

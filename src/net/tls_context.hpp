@@ -84,9 +84,7 @@ class TlsContext {
   std::map<catalog::RegionId, std::unique_ptr<x509_store_st, Free>> stores_;
 };
 
-// The one URI among a certificate's subject alternative names, byte for byte; nothing if there is
-// not exactly one.
-std::optional<std::string> uri_san(const x509_st* certificate);
+using peer::uri_san;
 
 // A private key must be its owner's alone: whoever reads it can be this Region. One that systemd
 // keeps for its service (a file below $CREDENTIALS_DIRECTORY) may show its group's bit: that is the

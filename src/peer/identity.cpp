@@ -1,8 +1,10 @@
 #include "peer/identity.hpp"
 
 #include <fmt/format.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <memory>
 
 namespace tidegate::peer {
 namespace {
@@ -67,6 +69,25 @@ std::optional<RegionIdentity> RegionIdentity::parse(std::string_view uri,
   if (!is_node(node)) return std::nullopt;
   return RegionIdentity{catalog::RegionId(std::string(region)), std::string(domain),
                         std::string(node)};
+}
+
+std::optional<std::string> uri_san(const x509_st* certificate) {
+  struct Free {
+    void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
+  };
+  const std::unique_ptr<GENERAL_NAMES, Free> names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  std::optional<std::string> uri;
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_URI) continue;
+    if (uri) return std::nullopt;
+    // By its length: a NUL inside must not hide what follows it.
+    const ASN1_IA5STRING* text = name->d.uniformResourceIdentifier;
+    uri.emplace(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  return uri;
 }
 
 }  // namespace tidegate::peer

@@ -8,6 +8,8 @@
 
 #include "catalog/catalog.hpp"
 
+struct x509_st;  // OpenSSL's
+
 namespace tidegate::peer {
 
 struct RegionIdentity {
@@ -21,5 +23,9 @@ struct RegionIdentity {
   static std::optional<RegionIdentity> parse(std::string_view uri,
                                              std::string_view operator_domain);
 };
+
+// The one URI among a certificate's subject alternative names, byte for byte; nothing if there is
+// not exactly one.
+std::optional<std::string> uri_san(const x509_st* certificate);
 
 }  // namespace tidegate::peer

@@ -31,6 +31,9 @@ struct PassageRequest {
 struct PassageResult {
   std::optional<Error> error;  // none: success, and the trailer holds
   Trailer trailer;             // as far as there was one
+  // The trailer is about this request, this row, this Region and these bytes: it attests, also of
+  // an answer that ended in an error.
+  bool attested = false;
   std::int64_t bytes_sent = 0, bytes_received = 0;
   MonoTime started{}, first_byte{}, ended{};  // first_byte is zero if there was none
   // A unary answer, whole and not yet sent; for a stream, its last bytes, which go out with the end

@@ -3,14 +3,10 @@
 #include <bit>
 #include <cstring>
 
-#include "base/bytes.hpp"
+#include "attest/merkle.hpp"
 
 namespace tidegate::peer {
 namespace {
-
-Sha256 mac_of(std::string_view label, std::string_view document, std::string_view link_secret) {
-  return HmacKey(link_secret).sign({label, std::string_view("", 1), document});
-}
 
 // A block is seven bytes, or eight octets of seven bits each; the first is the highest of a word.
 constexpr std::size_t block_bytes = 7, block_octets = 8;
@@ -80,21 +76,26 @@ std::optional<std::string> from_obs_text(std::string_view text) {
   return out;
 }
 
-std::string seal(std::string_view label, std::string_view document, std::string_view link_secret) {
+Sealed seal(std::string_view label, std::string_view document, std::string_view link_secret) {
+  const Sha256 leaf = attest::leaf_hash(label, document);
   std::string sealed(document);
-  sealed += view(mac_of(label, document, link_secret));
-  return to_obs_text(sealed);
+  sealed += view(hmac_sha256(link_secret, view(leaf)));
+  return {to_obs_text(sealed), leaf};
 }
 
-std::optional<std::string> unseal(std::string_view label, std::string_view wire,
-                                  std::string_view link_secret, std::size_t bytes_max) {
+std::optional<Unsealed> unseal(std::string_view label, std::string_view wire,
+                               std::string_view link_secret, std::size_t bytes_max) {
   if (wire.size() > bytes_max || link_secret.empty()) return std::nullopt;
   auto document = from_obs_text(wire);
   if (!document || document->size() < sizeof(Sha256)) return std::nullopt;
-  const std::string mac = document->substr(document->size() - sizeof(Sha256));
-  document->resize(document->size() - sizeof(Sha256));
-  if (!constant_time_equal(view(mac_of(label, *document, link_secret)), mac)) return std::nullopt;
-  return document;
+  const std::string_view whole = *document;
+  const std::size_t end = whole.size() - sizeof(Sha256);
+  const Sha256 leaf = attest::leaf_hash(label, whole.substr(0, end));
+  if (!constant_time_equal(view(hmac_sha256(link_secret, view(leaf))), whole.substr(end))) {
+    return std::nullopt;
+  }
+  document->resize(end);
+  return Unsealed{*std::move(document), leaf};
 }
 
 bool is_hex_digest(std::string_view text) {

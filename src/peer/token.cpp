@@ -103,7 +103,7 @@ Result<void> TokenSigner::check_destination(const catalog::Row& row,
   return {};
 }
 
-Result<std::string> TokenSigner::sign(const RoutingToken& token,
+Result<SealedToken> TokenSigner::sign(const RoutingToken& token,
                                       std::string_view link_secret) const {
   if (!sabotage::off(sabotage::Layer::signer)) {
     TRY(const catalog::Row* row, row_of(token));
@@ -112,22 +112,36 @@ Result<std::string> TokenSigner::sign(const RoutingToken& token,
   if (link_secret.size() < 32 || !is_well_formed(token)) {
     return refuse("malformed", "the routing token is not complete");
   }
-  std::string wire = seal(label, packed(token), link_secret);
-  if (wire.size() > limits::token_bytes_max)
+  SealedToken out = seal(label, packed(token), link_secret);
+  if (out.wire.size() > limits::token_bytes_max)
     return refuse("malformed", "the routing token is too long");
-  return wire;
+  return out;
 }
 
-Result<RoutingToken> open_token(std::string_view wire, std::string_view link_secret) {
-  const auto bytes = unseal(label, wire, link_secret, limits::token_bytes_max);
-  if (!bytes) return refuse("mac", "the routing token was not made for this link");
-  RoutingToken token;
-  if (!unpack(*bytes, token) || !is_well_formed(token)) {
+Result<OpenedToken> open_token(std::string_view wire, std::string_view link_secret) {
+  const auto unsealed = unseal(label, wire, link_secret, limits::token_bytes_max);
+  if (!unsealed) return refuse("mac", "the routing token was not made for this link");
+  OpenedToken out{.token = {}, .leaf = unsealed->leaf};
+  if (!unpack(unsealed->document, out.token) || !is_well_formed(out.token)) {
     return refuse("malformed",
                   "the routing token is not a whole one of version 1: do both Regions run versions "
                   "of tidegate that understand each other?");
   }
-  return token;
+  return out;
+}
+
+attest::Attestation attestation_of(const RoutingToken& token, const Sha256& token_leaf,
+                                   const Sha256& answer, std::string_view outcome,
+                                   std::int64_t at_ms) {
+  return {.request_id = token.request_id,
+          .source = token.source,
+          .destination = token.destination,
+          .row_hash = token.row_hash,
+          .body = sha256_from_hex(token.body_sha256).value_or(Sha256{}),
+          .answer = answer,
+          .token = token_leaf,
+          .outcome = outcome,
+          .at_ms = at_ms};
 }
 
 }  // namespace tidegate::peer

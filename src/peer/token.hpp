@@ -11,9 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "attest/attestation.hpp"
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "catalog/catalog.hpp"
+#include "peer/seal.hpp"
 
 namespace tidegate::peer {
 
@@ -33,6 +35,19 @@ struct RoutingToken {
   std::int64_t expires_ms = 0;  // Unix time
 };
 
+// As each end has it: the leaf is the token's in the tree whose root the source signs.
+using SealedToken = Sealed;
+struct OpenedToken {
+  RoutingToken token;
+  Sha256 leaf{};
+};
+
+// What the destination attests of the answer to that token; both ends make it of what they know.
+// Borrows the token and the outcome.
+attest::Attestation attestation_of(const RoutingToken& token, const Sha256& token_leaf,
+                                   const Sha256& answer, std::string_view outcome,
+                                   std::int64_t at_ms);
+
 class TokenSigner {
  public:
   // `catalog` is read here once more, independently of the router.
@@ -41,7 +56,7 @@ class TokenSigner {
   // Errors: fence_refused, its `why` naming the rule, when the catalogue has no row for this
   // profile and source, or the destination is not in it. A bare model id has no row: it never goes
   // abroad.
-  Result<std::string> sign(const RoutingToken& token, std::string_view link_secret) const;
+  Result<SealedToken> sign(const RoutingToken& token, std::string_view link_secret) const;
   // What sign() asks first, by itself, for the proof: which row of the catalogue the token names,
   // of the version in force or an older one that is still admitted; and whether it may go there.
   Result<const catalog::Row*> row_of(const RoutingToken& token) const;
@@ -53,7 +68,7 @@ class TokenSigner {
 
 // Checks the MAC and the form, not the meaning (that is Admission's business). Errors:
 // fence_refused.
-Result<RoutingToken> open_token(std::string_view wire, std::string_view link_secret);
+Result<OpenedToken> open_token(std::string_view wire, std::string_view link_secret);
 
 // Tokens that were used. Lock-free, shared by the workers. Full is refused.
 //

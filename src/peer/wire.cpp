@@ -74,6 +74,7 @@ void pack(Codec& codec, T& t) {
   codec.number(t.cache_write_tokens);
   codec.number(t.first_byte_ms);
   codec.number(t.total_ms);
+  codec.number(t.at_ms);
   codec.digest(t.row_hash);
   codec.digest(t.answer_sha256);
 }
@@ -100,17 +101,18 @@ Result<Report> Report::decode(std::string_view line) {
 std::string Trailer::sign(std::string_view link_secret) const {
   const auto message = clipped(error_message, limits::trailer_message_bytes_max);
   if (message.size() == error_message.size())
-    return seal(trailer_label, packed(*this), link_secret);
+    return seal(trailer_label, packed(*this), link_secret).wire;
   Trailer shorter = *this;
   shorter.error_message = message;
-  return seal(trailer_label, packed(shorter), link_secret);
+  return seal(trailer_label, packed(shorter), link_secret).wire;
 }
 
 Result<Trailer> Trailer::open(std::string_view wire, std::string_view link_secret) {
-  const auto bytes = unseal(trailer_label, wire, link_secret, limits::trailer_bytes_max);
-  if (!bytes) return broken("a trailer that was not made for this link");
+  const auto unsealed = unseal(trailer_label, wire, link_secret, limits::trailer_bytes_max);
+  if (!unsealed) return broken("a trailer that was not made for this link");
   Trailer trailer;
-  if (!unpack(*bytes, trailer)) return broken("a trailer that is not a whole one of version 1");
+  if (!unpack(unsealed->document, trailer))
+    return broken("a trailer that is not a whole one of version 1");
   return trailer;
 }
 

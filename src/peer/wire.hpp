@@ -1,6 +1,7 @@
 // What crosses a link besides the client's bytes: load reports (one JSON line each, every 100 ms,
-// on a stream that the source opens) and the trailer that ends each answer, MACed under the link's
-// secret.
+// on a stream that the source opens; signed batches of attestations and the endorsement of their
+// key are lines of it, too), signed batches of tokens (posted by the source), and the trailer that
+// ends each answer, MACed under the link's secret.
 #pragma once
 
 #include <map>
@@ -16,6 +17,7 @@ namespace tidegate::peer {
 inline constexpr int protocol_version = 1;
 inline constexpr std::string_view execute_path = "/tidegate/peer/v1/execute";
 inline constexpr std::string_view reports_path = "/tidegate/peer/v1/reports";
+inline constexpr std::string_view tokens_path = "/tidegate/peer/v1/tokens";
 inline constexpr std::string_view token_header = "x-tidegate-token";
 inline constexpr std::string_view trailer_name = "x-tidegate-trailer";
 inline constexpr std::string_view operation_header = "x-tidegate-operation";
@@ -62,6 +64,7 @@ struct Trailer {
   std::int64_t first_byte_ms = -1, total_ms = 0;
   std::string row_hash;
   std::string answer_sha256;  // of every byte of the answer's body, hex
+  std::int64_t at_ms = 0;     // Unix time there when the answer was whole: the attestation's
 
   // An error_message that is too long is cut.
   std::string sign(std::string_view link_secret) const;

@@ -82,13 +82,18 @@ class AppendFile final : public audit::Disk::File {
 
 Result<std::unique_ptr<FileDisk>> FileDisk::open(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return failed("make", folder, errno);
-  Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened) return failed("open", folder, errno);
-  if (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {
+  TRY(auto disk, open_to_read(folder));
+  if (::flock(disk->folder_.get(), LOCK_EX | LOCK_NB) != 0) {
     auto error = failed("lock", folder, errno);
     error.error().mend = "Another gateway uses this folder; give each Region its own state_dir.";
     return error;
   }
+  return disk;
+}
+
+Result<std::unique_ptr<FileDisk>> FileDisk::open_to_read(const std::string& folder) {
+  Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) return failed("open", folder, errno);
   return std::unique_ptr<FileDisk>(new FileDisk(std::move(opened)));
 }
 

@@ -15,6 +15,8 @@ class FileDisk final : public audit::Disk {
  public:
   // Makes `folder` (0700) if it is not there; its parent must be. Errors: audit_unavailable.
   static Result<std::unique_ptr<FileDisk>> open(const std::string& folder);
+  // To look only: no lock, so a gateway may be writing it. Errors: audit_unavailable.
+  static Result<std::unique_ptr<FileDisk>> open_to_read(const std::string& folder);
 
   Result<std::unique_ptr<audit::Disk::File>> open_append(const std::string& name) override;
   Result<std::string> read(const std::string& name, std::uint64_t offset,

@@ -35,6 +35,7 @@ class Outcome:
     seconds: float = 0
     ran_in: Counter = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    authorities: list[str] = field(default_factory=list)  # Milan's, as somebody kept them who audits later
 
     def __str__(self) -> str:
         where = ", ".join(f"{count} in {region}" for region, count in sorted(self.ran_in.items()))
@@ -95,10 +96,11 @@ class Callers:
         return self.outcome
 
 
-def replace_authority(pair: Pair) -> list:
+def replace_authority(pair: Pair, kept: list[str]) -> list:
     """The steps of a new authority for Milan, one a rotation; each ends with what an operator carries."""
     def carried() -> None:
         pair.frankfurt.take_bundle_of(pair.milan)
+        kept.append(pair.milan.ca.read_text())
         pair.frankfurt.reload()
 
     def step(*flags: str):
@@ -123,8 +125,10 @@ def replace_public_authority(pair: Pair, callers: Callers) -> list:
 def drill(pair: Pair, rotations: int, interval: float) -> Outcome:
     callers = Callers(pair)
     began = time.monotonic()
+    kept = callers.outcome.authorities
+    kept.append(pair.milan.ca.read_text())
     certificates = [pair.milan.rotate, pair.frankfurt.rotate]
-    plan = [*certificates, *replace_authority(pair), *certificates, *replace_public_authority(pair, callers)]
+    plan = [*certificates, *replace_authority(pair, kept), *certificates, *replace_public_authority(pair, callers)]
     try:
         for number in range(rotations):
             plan[number % len(plan)]()

@@ -2,6 +2,7 @@
 by openssl's own tools, with certificates that openssl makes."""
 
 import contextlib
+import json
 import pathlib
 import signal
 import subprocess
@@ -39,7 +40,25 @@ def test_no_request_is_lost_by_rotations_and_reloads(pair):
     assert outcome.ran_in[FRANKFURT] > 0, "the links carried some"
     for gateway, before in shown.items():
         assert gateway.shown_on(gateway.api) != before[0] and gateway.shown_on(gateway.peer) != before[1]
-    assert "peer_link_down" not in pair.milan.log() + pair.frankfurt.log()
+    logs = pair.milan.log() + pair.frankfurt.log()
+    assert "peer_link_down" not in logs
+    assert "AttestationMissing" not in logs and "AttestationRefused" not in logs
+    prove_hops(pair, outcome)
+
+
+def prove_hops(pair, outcome):
+    """Every hop is signed for, by keys that the certificates of the time endorsed; an auditor has kept the authorities."""
+    kept = pair.milan.folder / "kept.pem"
+    kept.write_text("".join(outcome.authorities))
+
+    def report() -> dict:
+        said = pair.milan.tidegate("audit", "verify", "state/audit", "--domain", DOMAIN, "--trust", f"{MILAN}={kept}",
+                                   "--trust", f"{FRANKFURT}={pair.frankfurt.ca}", "-o", "json")
+        return json.loads(said)
+    eventually(lambda: report()["attestations"]["pending"] == 0)
+    proven = report()
+    assert proven["attestations"]["proven"] >= outcome.ran_in[FRANKFURT] and proven["attestations"]["missing"] == 0
+    assert proven["endorsements"] > 1, "the key was endorsed anew"
 
 
 # --- who is let in, told by openssl -----------------------------------------------------------------------------------

@@ -24,15 +24,15 @@ from world import MODEL_ID
 
 EXPORTER_LABEL = b"EXPORTER-tidegate-routing-token"
 TOKEN_LABEL, TRAILER_LABEL = b"tidegate routing token 1", b"tidegate trailer 1"
-EXECUTE, REPORTS = "/tidegate/peer/v1/execute", "/tidegate/peer/v1/reports"
+EXECUTE, REPORTS, TOKENS = (f"/tidegate/peer/v1/{name}" for name in ("execute", "reports", "tokens"))
 LIFETIME_MS = 60_000
 TOKEN_FIELDS = (("v", "version"), ("jti", "text"), ("rid", "text"), ("src", "text"), ("dst", "text"), ("profile", "text"),
                 ("pv", "number"), ("row", "digest"), ("subset", "texts"), ("op", "text"), ("model", "text"),
                 ("body", "digest"), ("principal", "digest"), ("exp", "number"))
 TRAILER_FIELDS = (("v", "version"), ("rid", "text"), ("region", "text"), ("outcome", "text"), ("message", "text"),
                   ("model", "text"), ("stop", "text"), ("in", "number"), ("out", "number"), ("cacheRead", "number"),
-                  ("cacheWrite", "number"), ("firstByteMs", "number"), ("totalMs", "number"), ("row", "digest"),
-                  ("answer", "digest"))
+                  ("cacheWrite", "number"), ("firstByteMs", "number"), ("totalMs", "number"), ("at", "number"),
+                  ("row", "digest"), ("answer", "digest"))
 
 
 # --- sealed documents -----------------------------------------------------------------------------------------------
@@ -90,7 +90,8 @@ def unpacked(fields: tuple, data: bytes) -> dict:
 
 
 def seal(label: bytes, text: bytes, secret: bytes) -> bytes:
-    return obs_text(text + hmac.digest(secret, label + b"\0" + text, "sha256"))
+    leaf = hashlib.sha256(b"\0" + label + b"\0" + text).digest()
+    return obs_text(text + hmac.digest(secret, leaf, "sha256"))
 
 
 def row_hash(profile: str, version: int, source: str, destinations: list[str]) -> str:
@@ -110,7 +111,7 @@ def token(profile: str, destinations: list[str], source: str, destination: str, 
 
 
 def trailer(request_id: str, place: str, ran: str, body: bytes, **changed) -> dict:
-    return {"answer": hashlib.sha256(body).hexdigest(), "cacheRead": 0, "cacheWrite": 0, "firstByteMs": 1, "in": 1,
+    return {"answer": hashlib.sha256(body).hexdigest(), "at": int(time.time() * 1000), "cacheRead": 0, "cacheWrite": 0, "firstByteMs": 1, "in": 1,
             "message": "", "model": "lying-model", "out": 1, "outcome": "success", "region": place,
             "rid": request_id, "row": ran, "stop": "end_turn", "totalMs": 1, "v": 1} | changed
 
@@ -218,6 +219,10 @@ class Link(frames.Http2):
         self.send_request(REPORTS, None)
         return self.outcome()[1]
 
+    def post_tokens(self, lines: bytes) -> dict[str, str]:
+        """What a source signs of its tokens (attester.py)."""
+        return self.answer(self.send_request(TOKENS, lines))[0]
+
 
 # --- the destination's role -----------------------------------------------------------------------------------------
 
@@ -253,6 +258,7 @@ class Impostor:
         self.talked = False  # whether anybody spoke HTTP/2 with it
         self.refused = 0
         self.report_changes: dict = {}
+        self.signed: list[bytes] = []  # lines that every stream of reports carries, too (attester.py)
         self.closing = False
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -308,6 +314,8 @@ class Impostor:
                 head, body = requests.pop(event.stream)
                 if head[":path"] == REPORTS.encode():
                     threading.Thread(target=self.report, args=(send, event.stream), daemon=True).start()
+                elif head[":path"] == TOKENS.encode():
+                    send(frames.headers(event.stream, [(":status", "200"), ("content-length", "0")]))
                 else:
                     request = Request(head, body, session.secret)
                     self.seen.append(request)
@@ -317,10 +325,11 @@ class Impostor:
         try:
             send(frames.headers(stream, [(":status", "200"), ("content-type", "application/x-ndjson")],
                                 frames.END_HEADERS))
-            sequence = 0
+            sequence, told = 0, len(self.signed)
             while not self.closing:
                 sequence += 1
-                send(frames.frame(frames.DATA, 0, stream, report(sequence, **self.report_changes)))
+                news, told = self.signed[told:], len(self.signed)
+                send(frames.frame(frames.DATA, 0, stream, report(sequence, **self.report_changes) + b"".join(news)))
                 time.sleep(0.1)
         except OSError:
             return

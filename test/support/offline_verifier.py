@@ -108,8 +108,17 @@ def labelled(label: str, value) -> bytes:
     return label.encode() + b"\0" + canonical(value)
 
 
-def leaf_of(label: str, value) -> bytes:
-    return hashlib.sha256(b"\0" + labelled(label, value)).digest()
+def attestation_bytes(statement: dict) -> bytes:
+    def text(name: str) -> bytes:
+        octets = statement[name].encode()
+        return len(octets).to_bytes(2, "big") + octets
+    return (bytes([statement["v"]]) + text("rid") + text("src") + text("dst") +
+            b"".join(bytes.fromhex(statement[name]) for name in ("row", "body", "answer", "token")) +
+            text("outcome") + statement["t"].to_bytes(8, "big"))
+
+
+def attestation_leaf(statement: dict) -> bytes:
+    return hashlib.sha256(b"\0tidegate attestation 1\0" + attestation_bytes(statement)).digest()
 
 
 def node_of(left: bytes, right: bytes) -> bytes:
@@ -230,7 +239,7 @@ def verify_log(log: pathlib.Path, bundles: dict[str, pathlib.Path]) -> tuple[set
                 if "attestation" not in attempt:
                     continue
                 statement = attestation_of(name, entry, attempt)
-                answered.setdefault(name, []).append(leaf_of("tidegate attestation 1", statement))
+                answered.setdefault(name, []).append(attestation_leaf(statement))
     return set(answered), {name for name, leaves in answered.items() if proven.issuperset(leaves)}
 
 
@@ -248,13 +257,13 @@ def vectors() -> dict:
                    "outcome": outcome, "rid": f"00000000-0000-4000-8000-{i:012}", "row": digest("row"),
                    "src": "eu-south-1", "t": 1780909502123 + i, "token": digest(f"token {i}"), "v": 1}
                   for i, outcome in enumerate(["success", "model_stream_error", "success", "success", "success"])]
-    leaves = [leaf_of("tidegate attestation 1", statement) for statement in statements]
+    leaves = [attestation_leaf(statement) for statement in statements]
     batch = {"count": len(leaves), "for": "eu-south-1", "key": text_of(public_key(seed)), "of": "attestations",
              "region": "eu-central-1", "root": root_of(leaves).hex(), "t": 1780909502200, "v": 1}
     batch |= {"leaves": text_of(b"".join(leaves)), "signature": text_of(sign(seed, batch_text(batch)))}
     return {"note": "Made by test/support/offline_verifier.py; docs/reference/attestation.md says what it is.",
             "seed": seed.hex(),
-            "attestations": [{"statement": statement, "text": canonical(statement).decode(), "leaf": leaf.hex()}
+            "attestations": [{"statement": statement, "bytes": attestation_bytes(statement).hex(), "leaf": leaf.hex()}
                              for statement, leaf in zip(statements, leaves)],
             "roots": [root_of(leaves[:n]).hex() for n in range(1, len(leaves) + 1)],
             "paths": [[node.hex() for node in path_of(i, leaves)] for i in range(len(leaves))],

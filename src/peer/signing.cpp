@@ -1,0 +1,56 @@
+#include "peer/signing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+
+#include "base/limits.hpp"
+
+namespace tidegate::peer {
+
+Result<void> KeyRing::learn(std::string_view endorsement_json) {
+  TRY(Endorsement read, Endorsement::from_json(endorsement_json));
+  const auto same = [&](const std::shared_ptr<const Endorsement>& one) {
+    return one->signature == read.signature && one->certificates == read.certificates &&
+           one->signed_text() == read.signed_text();
+  };
+  {
+    std::scoped_lock lock(mutex_);
+    if (std::ranges::any_of(known_, same)) return {};
+  }
+  TRY_VOID(check_(read));
+  std::scoped_lock lock(mutex_);
+  known_.push_back(std::make_shared<const Endorsement>(std::move(read)));
+  if (known_.size() > limits::endorsements_max) known_.erase(known_.begin());
+  return {};
+}
+
+void KeyRing::recheck() {
+  decltype(known_) known;
+  {
+    std::scoped_lock lock(mutex_);
+    known = known_;
+  }
+  std::erase_if(known, [&](const auto& one) { return check_(*one).has_value(); });
+  std::scoped_lock lock(mutex_);
+  std::erase_if(known_,
+                [&](const auto& one) { return std::ranges::find(known, one) != known.end(); });
+}
+
+Result<std::shared_ptr<const Endorsement>> KeyRing::find(const attest::Batch& batch) const {
+  std::scoped_lock lock(mutex_);
+  for (const auto& one : std::views::reverse(known_)) {
+    if (one->region == batch.region && one->key == batch.key && one->covers(batch.at_ms)) {
+      return one;
+    }
+  }
+  return fail(Error{
+      .code = ErrorCode::peer_unavailable,
+      .origin = Origin::peer,
+      .message = "the key of another Region's signatures is not known",
+      .mend = {},
+      .why = fmt::format("no endorsement says that its key was {}'s at that time", batch.region)});
+}
+
+}  // namespace tidegate::peer
