@@ -53,7 +53,7 @@ TEST(Attestation, HasTheBytesAndTheLeafOfTheVectors) {
     const Attestation attestation{.request_id = text(s, "rid"),
                                   .source = text(s, "src"),
                                   .destination = text(s, "dst"),
-                                  .row_hash = text(s, "row"),
+                                  .row_hash = digest(text(s, "row")),
                                   .body = digest(text(s, "body")),
                                   .answer = digest(text(s, "answer")),
                                   .token = digest(text(s, "token")),

@@ -23,8 +23,7 @@ std::string Attestation::bytes() const {
   out.reserve(256);
   out += static_cast<char>(version);
   for (const std::string_view text : {request_id, source, destination}) add_text(out, text);
-  out += view(sha256_from_hex(row_hash).value_or(Sha256{}));
-  for (const Sha256& digest : {body, answer, token}) out += view(digest);
+  for (const Sha256& digest : {row_hash, body, answer, token}) out += view(digest);
   add_text(out, outcome);
   add_number(out, static_cast<std::uint64_t>(at_ms), 8);
   return out;

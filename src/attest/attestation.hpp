@@ -17,7 +17,7 @@ struct Attestation {
 
   std::string_view request_id{};
   std::string_view source{}, destination{};  // Regions
-  std::string_view row_hash{};               // hex, as the token names the row
+  Sha256 row_hash{};                         // as the token names the row
   Sha256 body{}, answer{};                   // SHA-256 of the request's body and of the answer's
   Sha256 token{};                            // the leaf of the routing token that asked for it
   std::string_view outcome{};  // "success", or the name of the error that ended the answer

@@ -30,12 +30,12 @@ json::array* attempts_of(json::object& document) {
 
 std::optional<Sha256> leaf_of(const json::object& statement) {
   const auto answer = find_digest(statement, "answer"), body = find_digest(statement, "body"),
-             token = find_digest(statement, "token");
-  if (!answer || !body || !token) return std::nullopt;
+             token = find_digest(statement, "token"), row = find_digest(statement, "row");
+  if (!answer || !body || !token || !row) return std::nullopt;
   return attest::Attestation{.request_id = text_at(statement, "rid"),
                              .source = text_at(statement, "src"),
                              .destination = text_at(statement, "dst"),
-                             .row_hash = text_at(statement, "row"),
+                             .row_hash = *row,
                              .body = *body,
                              .answer = *answer,
                              .token = *token,

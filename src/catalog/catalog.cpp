@@ -12,8 +12,8 @@ namespace tidegate::catalog {
 namespace {
 
 // RFC 8785, written out: the members come in order, and their names need no escapes.
-std::string hash_of(std::string_view profile, std::uint32_t version, const RegionId& source,
-                    const std::vector<RegionId>& destinations) {
+Sha256 digest_of(std::string_view profile, std::uint32_t version, const RegionId& source,
+                 const std::vector<RegionId>& destinations) {
   std::string text = R"({"destinations":[)";
   for (const RegionId& region : destinations) {
     if (text.back() != '[') text += ',';
@@ -26,7 +26,7 @@ std::string hash_of(std::string_view profile, std::uint32_t version, const Regio
   text += R"(,"version":)";
   json::append_number(text, version);
   text += '}';
-  return to_hex(sha256(text));
+  return sha256(text);
 }
 
 template <class Map>
@@ -71,7 +71,8 @@ Row::Row(std::string profile_id, std::uint32_t version, RegionId source,
       regions_(std::move(destinations)),
       since_(since) {
   std::ranges::sort(regions_);
-  hash_ = hash_of(profile_id_, version_, source_, regions_);
+  digest_ = digest_of(profile_id_, version_, source_, regions_);
+  hash_ = to_hex(digest_);
   destinations_.reserve(regions_.size());
   for (const RegionId& region : regions_) destinations_.push_back(RowDestination(region));
 }

@@ -133,7 +133,8 @@ class Row {
   Result<RowSubset> narrow(std::vector<RegionId> regions) const;
   // SHA-256 over the RFC 8785 JSON {"destinations":[sorted],"profile":..,"source":..,"version":n}.
   // Final.
-  const std::string& hash() const { return hash_; }  // 64 hex digits
+  const Sha256& digest() const { return digest_; }
+  const std::string& hash() const { return hash_; }  // the same in 64 hex digits
   // The epoch of the first bundle that had this row: a Region at an older one does not know it.
   std::uint64_t since() const { return since_; }
 
@@ -147,6 +148,7 @@ class Row {
   RegionId source_;
   std::vector<RegionId> regions_;
   std::vector<RowDestination> destinations_;
+  Sha256 digest_;
   std::string hash_;
   std::uint64_t since_;
 };

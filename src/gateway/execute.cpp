@@ -43,7 +43,7 @@ json::object facts_of(const peer::RoutingToken& token) {
   return {{"requestId", token.request_id},
           {"profile", token.profile},
           {"destination", token.destination},
-          {"rowHash", token.row_hash}};
+          {"rowHash", to_hex(token.row_hash)}};
 }
 
 model::Attempt failed(Error error, MonoTime now) {
@@ -106,12 +106,12 @@ peer::RoutingToken Pipeline::make_token(const Trail& trail,
           .destination = destination.str(),
           .profile = row.profile_id(),
           .profile_version = row.version(),
-          .row_hash = row.hash(),
+          .row_hash = row.digest(),
           .subset = names_of(target.subset.get(), row),
           .operation = std::string(trail.call->called),
           .model_id = target.model_id,
-          .body_sha256 = to_hex(trail.call->body_hash),
-          .principal_hash = to_hex(sha256(trail.principal->arn())),
+          .body_sha256 = trail.call->body_hash,
+          .principal_hash = sha256(trail.principal->arn()),
           .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                             (region_.clock().wall() + limits::token_lifetime).time_since_epoch())
                             .count()};
@@ -158,10 +158,9 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
                                worker_.rng());
   }
   if (passed.attested) {
-    trail.hop.attestation = {
-        .answer = sha256_from_hex(passed.trailer.answer_sha256).value_or(Sha256{}),
-        .outcome = passed.trailer.outcome,
-        .at_ms = passed.trailer.at_ms};
+    trail.hop.attestation = {.answer = passed.trailer.answer_sha256,
+                             .outcome = passed.trailer.outcome,
+                             .at_ms = passed.trailer.at_ms};
     trail.hop.leaf = peer::attestation_of(token, *trail.hop.token, trail.hop.attestation->answer,
                                           passed.trailer.outcome, passed.trailer.at_ms)
                          .leaf();

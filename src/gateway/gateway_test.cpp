@@ -364,12 +364,12 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
                            .destination = "eu-central-1",
                            .profile = nova,
                            .profile_version = 1,
-                           .row_hash = row.hash(),
+                           .row_hash = row.digest(),
                            .subset = {},
                            .operation = "Converse",
                            .model_id = "amazon.nova-2-lite-v1:0",
-                           .body_sha256 = to_hex(sha256(body)),
-                           .principal_hash = to_hex(sha256(demo_arn)),
+                           .body_sha256 = sha256(body),
+                           .principal_hash = sha256(demo_arn),
                            .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                                              eu.loop.clock().wall().time_since_epoch())
                                              .count() +

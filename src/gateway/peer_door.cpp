@@ -269,7 +269,7 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity
       attempt.first_byte == MonoTime{} ? -1 : millis(attempt.first_byte - attempt.started);
   trailer.total_ms = millis(attempt.ended - attempt.started);
   trailer.row_hash = token.row_hash;
-  trailer.answer_sha256 = to_hex(digest);
+  trailer.answer_sha256 = digest;
   trailer.at_ms =
       std::chrono::floor<std::chrono::milliseconds>(region_.clock().wall().time_since_epoch())
           .count();

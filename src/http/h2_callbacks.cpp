@@ -33,7 +33,8 @@ bool is_head(const H2Stream& stream) {
   return !stream.head_complete;
 }
 
-// Room for what such a frame usually holds: what the table of the connection knows takes a byte here.
+// Room for what such a frame usually holds: what the table of the connection knows takes a byte
+// here.
 void reserve(Headers& headers, const nghttp2_frame_hd& frame) {
   headers.reserve(std::min<std::size_t>(frame.length, 2048) + 128, 8);
 }

@@ -87,7 +87,7 @@ Result<void> Admission::check_request(const AdmissionQuestion& question) const {
     return refuse("operation", fmt::format("the token is for {}, the request is {}",
                                            token.operation, question.operation));
   }
-  if (!constant_time_equal(token.body_sha256, to_hex(question.body_hash))) {
+  if (!constant_time_equal(view(token.body_sha256), view(question.body_hash))) {
     return refuse("body_hash", "the body is not the one that the token was made for");
   }
   return {};
@@ -124,7 +124,7 @@ Result<const catalog::Row*> Admission::row_of(const RoutingToken& token) const {
     return refuse("no_row",
                   fmt::format("{} may not be called from {}", token.profile, token.source));
   }
-  if (row->second.hash() != token.row_hash) {
+  if (row->second.digest() != token.row_hash) {
     return refuse("row_hash",
                   fmt::format("the row of {} for {} is another one in this Region's catalogue",
                               token.profile, token.source));

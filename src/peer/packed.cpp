@@ -1,6 +1,7 @@
 #include "peer/packed.hpp"
 
-#include "base/bytes.hpp"
+#include <cstring>
+
 #include "base/limits.hpp"
 
 namespace tidegate::peer {
@@ -8,10 +9,6 @@ namespace tidegate::peer {
 void Packer::write(std::uint64_t number, int octets) {
   for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8)
     out_ += static_cast<char>(number >> shift);
-}
-
-void Packer::digest(const std::string& hex) {
-  out_ += view(sha256_from_hex(hex).value_or(Sha256{}));
 }
 
 void Packer::text(const std::string& text) {
@@ -40,8 +37,9 @@ std::uint64_t Unpacker::read(int octets) {
   return number;
 }
 
-void Unpacker::digest(std::string& hex) {
-  hex = to_hex(take(sizeof(Sha256)));
+void Unpacker::digest(Sha256& digest) {
+  const std::string_view bytes = take(digest.size());
+  std::memcpy(digest.data(), bytes.data(), bytes.size());
 }
 
 void Unpacker::text(std::string& text) {

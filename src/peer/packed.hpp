@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "peer/is.hpp"
 
 namespace tidegate::peer {
@@ -21,8 +22,7 @@ class Packer {
  public:
   explicit Packer(std::string& out) : out_(out) {}
   void version(std::uint8_t version) { out_ += static_cast<char>(version); }
-  // 64 hex digits; anything else is written as a digest that is nobody's, all zeros.
-  void digest(const std::string& hex);
+  void digest(const Sha256& digest) { out_ += view(digest); }
   void text(const std::string& text);
   void texts(const std::vector<std::string>& texts);
   void number(std::integral auto number) { write(static_cast<std::uint64_t>(number), 8); }
@@ -36,7 +36,7 @@ class Unpacker {
  public:
   explicit Unpacker(std::string_view in) : in_(in) {}
   void version(std::uint8_t version) { good_ = read(1) == version && good_; }
-  void digest(std::string& hex);
+  void digest(Sha256& digest);
   void text(std::string& text);
   void texts(std::vector<std::string>& texts);
   template <std::integral Number>

@@ -24,8 +24,8 @@ struct PassageRequest {
   std::string token;        // TokenSigner::sign(), for this request and this channel
   std::string traceparent;  // may be empty
   std::string_view body;
-  std::string region;    // the destination: the trailer must be its
-  std::string row_hash;  // of the token: the trailer must say the same
+  std::string region;  // the destination: the trailer must be its
+  Sha256 row_hash{};   // of the token: the trailer must say the same
 };
 
 struct PassageResult {

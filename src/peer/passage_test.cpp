@@ -14,7 +14,7 @@ namespace tidegate::peer {
 namespace {
 
 const std::string secret(32, 's');
-const std::string row_hash(64, 'a');
+const Sha256 row_hash = sha256("the row");
 const std::string request_body = R"({"messages":[]})";
 
 Error link_broke() {
@@ -128,7 +128,7 @@ Trailer trailer_for(std::string_view answer) {
   t.input_tokens = 9;
   t.output_tokens = 4;
   t.row_hash = row_hash;
-  t.answer_sha256 = to_hex(sha256(answer));
+  t.answer_sha256 = sha256(answer);
   return t;
 }
 
@@ -223,7 +223,7 @@ TEST(Pass, HoldsAUnaryAnswerUntilItsTrailerIsVerified) {
 TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {
   const std::function<void(Trailer&)> changes[] = {
       [](Trailer& t) { t.request_id = "another"; },
-      [](Trailer& t) { t.answer_sha256 = to_hex(sha256("other bytes")); },
+      [](Trailer& t) { t.answer_sha256 = sha256("other bytes"); },
   };
   std::vector<Script> scripts;
   for (const auto& change : changes) scripts.push_back(unary("{\"output\":1}", change));
@@ -252,7 +252,7 @@ TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {
 TEST(Pass, ATrailerOfAnotherRegionOrRowIsAViolation) {
   const std::pair<std::string_view, std::function<void(Trailer&)>> changes[] = {
       {"trailer_region", [](Trailer& t) { t.region = "eu-west-2"; }},
-      {"trailer_row", [](Trailer& t) { t.row_hash = std::string(64, 'b'); }},
+      {"trailer_row", [](Trailer& t) { t.row_hash = sha256("another row"); }},
   };
   for (const auto& [rule, change] : changes) {
     Journey run;

@@ -98,10 +98,4 @@ std::optional<Unsealed> unseal(std::string_view label, std::string_view wire,
   return Unsealed{*std::move(document), leaf};
 }
 
-bool is_hex_digest(std::string_view text) {
-  bool good = text.size() == 64;
-  for (const char c : text) good &= ((c >= '0') & (c <= '9')) | ((c >= 'a') & (c <= 'f'));
-  return good;
-}
-
 }  // namespace tidegate::peer

@@ -34,6 +34,4 @@ struct Unsealed {
 std::optional<Unsealed> unseal(std::string_view label, std::string_view wire,
                                std::string_view link_secret, std::size_t bytes_max);
 
-bool is_hex_digest(std::string_view text);  // 64 lower-case hex digits
-
 }  // namespace tidegate::peer

@@ -26,12 +26,12 @@ struct RoutingToken {
   std::string source, destination;
   std::string profile;  // the base (system) profile
   std::uint32_t profile_version = 0;
-  std::string row_hash;
+  Sha256 row_hash{};
   std::vector<std::string> subset;  // narrowed destinations; empty: the whole row
   std::string operation;            // "Converse"
   std::string model_id;
-  std::string body_sha256;      // hex
-  std::string principal_hash;   // SHA-256 of the principal's ARN, hex
+  Sha256 body_sha256{};
+  Sha256 principal_hash{};      // SHA-256 of the principal's ARN
   std::int64_t expires_ms = 0;  // Unix time
 };
 

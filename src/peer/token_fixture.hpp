@@ -25,12 +25,12 @@ inline RoutingToken good_token(std::string_view profile = profile_id,
           .destination = destination,
           .profile = p.id,
           .profile_version = row.version(),
-          .row_hash = row.hash(),
+          .row_hash = row.digest(),
           .subset = {},
           .operation = "Converse",
           .model_id = p.model_id,
-          .body_sha256 = to_hex(sha256(body)),
-          .principal_hash = to_hex(sha256("arn:aws:iam::111122223333:user/demo")),
+          .body_sha256 = sha256(body),
+          .principal_hash = sha256("arn:aws:iam::111122223333:user/demo"),
           .expires_ms = unix_ms(now) + 60'000};
 }
 

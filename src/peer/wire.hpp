@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/time.hpp"
 
@@ -62,9 +63,9 @@ struct Trailer {
   std::string stop_reason;
   std::int64_t input_tokens = 0, output_tokens = 0, cache_read_tokens = 0, cache_write_tokens = 0;
   std::int64_t first_byte_ms = -1, total_ms = 0;
-  std::string row_hash;
-  std::string answer_sha256;  // of every byte of the answer's body, hex
-  std::int64_t at_ms = 0;     // Unix time there when the answer was whole: the attestation's
+  Sha256 row_hash{};
+  Sha256 answer_sha256{};  // of every byte of the answer's body
+  std::int64_t at_ms = 0;  // Unix time there when the answer was whole: the attestation's
 
   // An error_message that is too long is cut.
   std::string sign(std::string_view link_secret) const;

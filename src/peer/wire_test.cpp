@@ -92,8 +92,8 @@ Trailer trailer() {
           .cache_write_tokens = 2,
           .first_byte_ms = 171,
           .total_ms = 412,
-          .row_hash = std::string(64, 'a'),
-          .answer_sha256 = std::string(64, 'b')};
+          .row_hash = sha256("row"),
+          .answer_sha256 = sha256("answer")};
 }
 
 TEST(Trailer, RoundTrips) {
@@ -110,8 +110,8 @@ TEST(Trailer, RoundTrips) {
   EXPECT_EQ(opened->cache_write_tokens, 2);
   EXPECT_EQ(opened->first_byte_ms, 171);
   EXPECT_EQ(opened->total_ms, 412);
-  EXPECT_EQ(opened->row_hash, std::string(64, 'a'));
-  EXPECT_EQ(opened->answer_sha256, std::string(64, 'b'));
+  EXPECT_EQ(opened->row_hash, sha256("row"));
+  EXPECT_EQ(opened->answer_sha256, sha256("answer"));
 }
 
 TEST(Trailer, EveryChangedByteIsNoticed) {

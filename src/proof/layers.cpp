@@ -20,7 +20,7 @@ constexpr WallTime always = WallTime::min();
 
 peer::RoutingToken best_token(const std::string& profile_id, const std::string& model_id,
                               const catalog::Profile* profile) {
-  const std::string digest = to_hex(sha256(body));
+  const Sha256 digest = sha256(body);
   return {.jti = "1",
           .request_id = "proof",
           .source = {},

@@ -97,7 +97,7 @@ class Walk {
                const std::vector<std::string>& part) {
     peer::RoutingToken token = best_token(out.profile, {}, catalog_->profile(out.profile));
     token.source = source.str();
-    token.row_hash = catalog_->profile(out.profile)->row(source)->hash();
+    token.row_hash = catalog_->profile(out.profile)->row(source)->digest();
     token.subset = part;
     // The layers see no more of it than this, so what holds for one holds for all like it.
     const auto key = std::tuple(out.profile, source.str(), part, out.regions);

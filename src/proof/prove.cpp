@@ -112,8 +112,8 @@ class Walk {
     const catalog::Row* sent = row_at(subjects.at_source, source);
     const catalog::Row* received = row_at(subjects.at_destination, source);
     subjects.sent.source = subjects.received.source = source.str();
-    subjects.sent.row_hash = sent ? sent->hash() : subjects.sent.body_sha256;
-    subjects.received.row_hash = received ? received->hash() : subjects.received.body_sha256;
+    subjects.sent.row_hash = sent ? sent->digest() : subjects.sent.body_sha256;
+    subjects.received.row_hash = received ? received->digest() : subjects.received.body_sha256;
     // What is not in force is admitted from Regions that have nothing newer; nothing is routed by
     // it.
     Answers answers{
