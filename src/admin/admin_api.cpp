@@ -278,13 +278,12 @@ Result<json::value> AdminApi::proof() const {
                                           .destination = snapshot->admission->catalog(),
                                           .document = source->document()},
                                          region_.clock()));
-  TRY(const auto stored, region_.application_profiles().stored());
-  TRY(auto narrowed, proof::prove_narrowed(
-                         source, stored, region_.config().region,
-                         [this](std::string_view account, std::string_view id) {
-                           return region_.application_profiles().find(account, id);
-                         },
-                         report));
+  TRY(const auto profiles, region_.application_profiles().both_sides());
+  TRY(auto narrowed,
+      proof::prove_narrowed(
+          source, profiles.stored, region_.config().region,
+          [&](std::string_view account, std::string_view id) { return profiles.find(account, id); },
+          report));
   json::object out = proof::to_json(report);
   out["narrowedProfiles"] = narrowed.size();
   narrowed.resize(std::min(narrowed.size(), proof::narrowings_told_max));

@@ -40,6 +40,23 @@ std::size_t ApplicationProfileTable::size() const {
   return count;
 }
 
+Result<ApplicationProfileTable::BothSides> ApplicationProfileTable::both_sides() {
+  std::lock_guard lock(change_);
+  BothSides out;
+  TRY(out.stored, store_.load_profiles());
+  std::lock_guard served(table_);
+  out.served = accounts_;
+  return out;
+}
+
+ApplicationProfileTable::Profile ApplicationProfileTable::BothSides::find(
+    std::string_view account, std::string_view id) const {
+  const auto of_account = served.find(std::string(account));
+  if (of_account == served.end()) return nullptr;
+  const auto found = of_account->second->find(id);
+  return found == of_account->second->end() ? nullptr : found->second;
+}
+
 Result<ApplicationProfileTable::Profile> ApplicationProfileTable::create(
     api::ApplicationProfile wanted) {
   std::lock_guard lock(change_);

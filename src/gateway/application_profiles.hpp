@@ -35,8 +35,14 @@ class ApplicationProfileTable {
   Profile find(std::string_view account, std::string_view id) const;  // nullptr: not there
   std::size_t size() const;
 
-  // What is on disk, of all accounts: it blocks on the store. Errors: store_unavailable.
-  Result<std::vector<api::ApplicationProfile>> stored() const { return store_.load_profiles(); }
+  // What is on disk and what is served by, of all accounts, between two changes: whoever compares
+  // them must not see one of them half made. It blocks on the store. Errors: store_unavailable.
+  struct BothSides {
+    std::vector<api::ApplicationProfile> stored;
+    std::unordered_map<std::string, OfAccount> served;  // by account
+    Profile find(std::string_view account, std::string_view id) const;
+  };
+  Result<BothSides> both_sides();
 
   // The three changes block on the store: they run in the background.
   // The same token and the same request give the profile that it made. Errors: conflict (an id that

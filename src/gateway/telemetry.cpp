@@ -111,6 +111,11 @@ struct Telemetry::Impl {
           .Name("tidegate_capacity_age_seconds")
           .Help("Age of the last load report of the peer Region.")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& peer_epochs =
+      prometheus::BuildGauge()
+          .Name("tidegate_peer_catalog_epoch")
+          .Help("The epoch of the peer's catalogue, as its last report says.")
+          .Register(registry);
   prometheus::Family<prometheus::Gauge>& audit =
       prometheus::BuildGauge()
           .Name("tidegate_audit")
@@ -243,6 +248,7 @@ void Telemetry::peer_link(std::string_view peer, const LinkSample& sample) {
   impl_->links.Add(labels).Set(sample.up ? 1 : 0);
   impl_->rtts.Add(labels).Set(seconds(sample.rtt));
   impl_->ages.Add(labels).Set(seconds(sample.report_age));
+  impl_->peer_epochs.Add(labels).Set(static_cast<double>(sample.catalog_epoch));
 }
 void Telemetry::audit(const audit::Log::Health& health) {
   const auto set = [&](const char* what, double value) {

@@ -24,6 +24,7 @@ struct LinkSample {
   bool up = false;
   Duration rtt{0};
   Duration report_age{0};
+  std::uint64_t catalog_epoch = 0;  // by its last report; 0: the built-in library, or no report
 };
 
 // Thread-safe; one a Region.

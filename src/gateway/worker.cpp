@@ -289,11 +289,13 @@ Task<void> Worker::watch() {
     }
     for (const auto& [region, followed] : followed_) {
       const MonoTime reported = last_report(region);
+      const Board::Entry* entry = board_.find(region);
       region_.telemetry().peer_link(
           region.str(),
           {.up = ports_.links.channel(region) != nullptr,
            .rtt = ports_.links.rtt(region),
-           .report_age = reported == MonoTime{} ? Duration(0) : ports_.loop.now() - reported});
+           .report_age = reported == MonoTime{} ? Duration(0) : ports_.loop.now() - reported,
+           .catalog_epoch = entry ? entry->report.catalog_epoch : 0});
     }
     region_.telemetry().audit(region_.log().health());
     region_.watch_adequacy(ports_.rng);

@@ -206,6 +206,9 @@ def test_two_epochs_serve_each_other_until_a_version_is_revoked(switzerland, sig
     # Lugano's new row has Geneva in it, which Geneva does not know yet: it is not asked, and nobody is alarmed.
     assert set(spread(lugano, 3)) == {LUGANO}
     assert "GeofenceViolation" not in geneva.log() + lugano.log()
+    ahead = f'tidegate_peer_catalog_epoch{{peer="{LUGANO}",region="{GENEVA}"}} 2'
+    eventually(lambda: ahead in geneva.metrics())
+    assert "tidegate_catalog_epoch{" in geneva.metrics()
     geneva.apply(second, accept)
     eventually(lambda: lugano.link_is_up(geneva), 30, every=0.5)
     eventually(lambda: spread(lugano) == [GENEVA, GENEVA, LUGANO, LUGANO], 30, every=0.5)
