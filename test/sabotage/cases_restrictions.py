@@ -130,8 +130,7 @@ def while_queued(kind: str | None):
         where = frankfurt if kind == "drain" else milan(trial)
         with contextlib.ExitStack() as stack:
             try:
-                if router_is_on(trial):
-                    eventually(lambda: seen_by_milan(trial, FRANKFURT)["busy"] == HOLDERS)
+                eventually(lambda: seen_by_milan(trial, FRANKFURT)["busy"] == HOLDERS)
                 asking = Asking(trial)
                 asking.until(lambda: milan(trial).admin("/v1/status")["waiting"] == 1)
                 if kind:
@@ -194,8 +193,7 @@ def tried_again(kind: str | None):
                 return Reply(body, trailers, status, headers)
             trial.deployment.reply = hand_back
             try:
-                if router_is_on(trial):
-                    eventually(lambda: seen_by_milan(trial, FRANKFURT)["busy"] == HOLDERS)
+                eventually(lambda: seen_by_milan(trial, FRANKFURT)["busy"] == HOLDERS)
                 answer = milan(trial).invoke(NOVA, trial.canary)
             finally:
                 held.let_go()
