@@ -110,6 +110,7 @@ json::object statement(const Frame& frame, const json::object& entry, const json
   copy(out, attested, "outcome");
   out["rid"] = frame.id;
   copy(out, entry, "rowHash", "row");
+  copy(out, attested, "row");
   copy(out, entry, "region", "src");
   copy(out, attested, "t");
   copy(out, attempt, "token");

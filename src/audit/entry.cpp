@@ -67,6 +67,7 @@ void append_attempt(Buffer& out, const AttemptRecord& attempt) {
     ObjectWriter attested(o.member(R"("attestation":)"));
     append_hex(attested.member(R"("answer":)"), attempt.attestation->answer);
     attested.foreign_if(R"("outcome":)", attempt.attestation->outcome, audit_text_bytes_max);
+    attested.text_if(R"("row":)", attempt.attestation->row_hash);
     attested.number(R"("t":)", attempt.attestation->at_ms);
     attested.end();
   }

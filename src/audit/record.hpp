@@ -28,6 +28,7 @@ struct Usage {
 // Of an attestation, what the record does not say elsewhere (attest/attestation.hpp).
 struct AttestedAnswer {
   Sha256 answer{};
+  std::string row_hash{};  // where another version of the row was sent than the record's
   std::string outcome{};
   std::int64_t at_ms = 0;
 };

@@ -158,7 +158,9 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
                                worker_.rng());
   }
   if (passed.attested) {
+    const bool same_row = token.row_hash == trail.target->row->digest();
     trail.hop.attestation = {.answer = passed.trailer.answer_sha256,
+                             .row_hash = same_row ? std::string() : to_hex(token.row_hash),
                              .outcome = passed.trailer.outcome,
                              .at_ms = passed.trailer.at_ms};
     trail.hop.leaf = peer::attestation_of(token, *trail.hop.token, trail.hop.attestation->answer,

@@ -61,6 +61,18 @@ class RollingCatalog : public ::testing::Test {
     for (const char* region : {"eu-south-1", "eu-central-1", "eu-west-1"}) {
       EXPECT_FALSE(violated(region)) << region;
     }
+    expect_all_attested();
+  }
+  // Whichever version of the row each was sent by.
+  void expect_all_attested() {
+    eu.run_for(500ms);
+    for (const json::object& record : eu.records("eu-south-1")) {
+      for (const auto& attempt : record.at("tidegate").at("attempts").as_array()) {
+        if (attempt.at("region").as_string() == "eu-south-1") continue;
+        EXPECT_EQ(attempt.at("attestationState").as_string(), "attested")
+            << json::serialize(attempt);
+      }
+    }
   }
   TestDeployment eu;
 };

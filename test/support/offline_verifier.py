@@ -216,8 +216,8 @@ def entries_of(log: pathlib.Path):
 def attestation_of(request_id: str, entry: dict, attempt: dict) -> dict:
     attested = attempt["attestation"]
     return {"answer": attested["answer"], "body": entry["bodySha256"], "dst": attempt["region"],
-            "outcome": attested["outcome"], "rid": request_id, "row": entry["rowHash"], "src": entry["region"],
-            "t": attested["t"], "token": attempt["token"], "v": 1}
+            "outcome": attested["outcome"], "rid": request_id, "row": attested.get("row", entry["rowHash"]),
+            "src": entry["region"], "t": attested["t"], "token": attempt["token"], "v": 1}
 
 
 def verify_log(log: pathlib.Path, bundles: dict[str, pathlib.Path]) -> tuple[set[str], set[str]]:
