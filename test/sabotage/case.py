@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from deployment import Deployment
 from link import Link, Refused, token
-from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
+from support.deployment import FRANKFURT, LONDON, MILAN, NOVA, eventually
 from world import DUBLIN, LAYERS, PIRATE, PEER
 
 INSIDE = frozenset({MILAN, FRANKFURT, DUBLIN})  # of eu.amazon.nova-2-lite-v1:0 from Milan, those that are deployed here
@@ -65,6 +65,22 @@ class Trial:
         if self.deployment.hosts[region].refusals() <= self.before[region]:
             raise Failed(f"{region}'s metric did not count the refusal")
         return f"event and metric at {region} ({matching[0]})"
+
+    def alarmed(self, region: str, event: str, *telling: str) -> str:
+        """A service event about signatures since this trial began, with these words in it, and the metric. One that is
+        missing is missed after five seconds."""
+        def found() -> list[dict]:
+            return [one for one in self.deployment.hosts[region].admin("/v1/service-events")["events"]
+                    if one["eventName"] == event and one["eventID"] not in self.deployment.seen[region]
+                    and all(word in json.dumps(one["serviceEventDetails"]) for word in telling)]
+        try:
+            eventually(found, 12)
+        except AssertionError as error:
+            raise Failed(f"{region} wrote no {event} about {telling}") from error
+        if self.deployment.hosts[region].counted("tidegate_attestation_alarms_total") == 0:
+            raise Failed(f"{region}'s metric did not count the alarm")
+        details = found()[0]["serviceEventDetails"]
+        return f"event and metric at {region} ({event}: {details.get('why') or details['of']})"
 
     def refused_and_noticed(self, region: str, answer: dict[str, str], *rules: str) -> str:
         said = self.refused(answer, *rules)

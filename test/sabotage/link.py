@@ -26,6 +26,7 @@ EXPORTER_LABEL = b"EXPORTER-tidegate-routing-token"
 TOKEN_LABEL, TRAILER_LABEL = b"tidegate routing token 1", b"tidegate trailer 1"
 EXECUTE, REPORTS, TOKENS = (f"/tidegate/peer/v1/{name}" for name in ("execute", "reports", "tokens"))
 LIFETIME_MS = 60_000
+FRAME_MAX = 16_384  # octets, RFC 9113, section 4.2
 TOKEN_FIELDS = (("v", "version"), ("jti", "text"), ("rid", "text"), ("src", "text"), ("dst", "text"), ("profile", "text"),
                 ("pv", "number"), ("row", "digest"), ("subset", "texts"), ("op", "text"), ("model", "text"),
                 ("body", "digest"), ("principal", "digest"), ("exp", "number"))
@@ -329,7 +330,9 @@ class Impostor:
             while not self.closing:
                 sequence += 1
                 news, told = self.signed[told:], len(self.signed)
-                send(frames.frame(frames.DATA, 0, stream, report(sequence, **self.report_changes) + b"".join(news)))
+                lines = report(sequence, **self.report_changes) + b"".join(news)
+                for start in range(0, len(lines), FRAME_MAX):
+                    send(frames.frame(frames.DATA, 0, stream, lines[start:start + FRAME_MAX]))
                 time.sleep(0.1)
         except OSError:
             return

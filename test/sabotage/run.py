@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import cases_attestation  # noqa: E402
 import cases_backend  # noqa: E402
 import cases_bundles  # noqa: E402
 import cases_catalog  # noqa: E402
@@ -35,8 +36,8 @@ from deployment import REGIONS_WITH_AUTHORITIES, Deployment, make_store  # noqa:
 from world import LAYERS, make_pki, missing  # noqa: E402
 
 SLOW_SECONDS = 5  # said while it runs
-FAMILIES = (cases_tokens, cases_identity, cases_destination, cases_routing, cases_restrictions, cases_narrowed,
-            cases_backend)
+FAMILIES = (cases_tokens, cases_identity, cases_destination, cases_attestation, cases_routing, cases_restrictions,
+            cases_narrowed, cases_backend)
 
 
 def all_cases() -> list[Case]:

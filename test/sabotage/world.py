@@ -236,11 +236,13 @@ peers: [{listed}]
         """A subcommand of `tidegate` that talks to this gateway, and what it said."""
         return self.run(str(BINARY), *arguments, "--socket", self.admin_socket, check=check)
 
-    def refusals(self) -> float:
-        """tidegate_fence_refusals_total, all rules together."""
+    def counted(self, metric: str) -> float:
+        """All series of it together."""
         text = self.http(API, "GET", "/metrics")[1].decode()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
-                   if line.startswith("tidegate_fence_refusals_total"))
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(metric))
+
+    def refusals(self) -> float:
+        return self.counted("tidegate_fence_refusals_total")
 
     def links(self) -> dict[str, str]:
         return {peer["region"]: peer["link"] for peer in self.admin("/v1/status")["peers"]}
