@@ -170,7 +170,7 @@ inline constexpr auto batch_age_max = 5min;  // an older one is not taken: nobod
 inline constexpr std::size_t leaves_waiting_max =
     65'536;  // of one Region, to be signed or to come signed; more: an alarm, and the oldest go
 inline constexpr std::size_t endorsements_max =
-    1'024;  // of signing keys, remembered: a start makes one
+    1'024;  // of one Region's keys, remembered: a start makes one
 inline constexpr std::size_t verify_findings_max = 100;  // told of one log
 inline constexpr std::size_t alarm_ids_max = 16;         // requests named in one alarm
 inline constexpr std::size_t batch_search_bytes_max =

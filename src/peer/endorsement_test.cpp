@@ -89,6 +89,20 @@ TEST_F(EndorsementTest, TheRingFindsTheKeyOfABatchWithinItsTimeOnly) {
   EXPECT_FALSE(ring.learn("{}"));
 }
 
+TEST_F(EndorsementTest, ManyKeysOfOneRegionDoNotPushOutAnothers) {
+  const testing::Certificates milan("eu-south-1", "test.internal", now - std::chrono::hours(1));
+  KeyRing ring([](const Endorsement&) -> Result<void> { return {}; });
+  const Endorsement kept = make(frankfurt.gateway);
+  ASSERT_TRUE(ring.learn(kept.to_json()));
+  Endorsement other = make(milan.gateway, "eu-south-1");
+  for (std::size_t i = 0; i <= limits::endorsements_max; ++i) {
+    ++other.made_ms;
+    ASSERT_TRUE(ring.learn(other.to_json()));
+  }
+  EXPECT_TRUE(ring.find(attest::sign_batch(attest::Of::attestations, "eu-central-1", "eu-south-1",
+                                           kept.made_ms, {sha256("leaf")}, key)));
+}
+
 TEST_F(EndorsementTest, TheRingForgetsWhatANewBundleDoesNotHoldAnyMore) {
   KeyRing ring([&](const Endorsement& one) { return bundle.check(one, domain); });
   const Endorsement made = make(frankfurt.gateway);

@@ -21,8 +21,12 @@ Result<void> KeyRing::learn(std::string_view endorsement_json) {
   }
   TRY_VOID(check_(read));
   std::scoped_lock lock(mutex_);
+  // A Region's own oldest goes: no peer can push out another's.
+  const auto of_region = [&](const auto& one) { return one->region == read.region; };
+  if (std::cmp_greater_equal(std::ranges::count_if(known_, of_region), limits::endorsements_max)) {
+    known_.erase(std::ranges::find_if(known_, of_region));
+  }
   known_.push_back(std::make_shared<const Endorsement>(std::move(read)));
-  if (known_.size() > limits::endorsements_max) known_.erase(known_.begin());
   return {};
 }
 
