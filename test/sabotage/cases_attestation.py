@@ -13,7 +13,7 @@ from case import Case, Failed, Trial
 from cases_destination import ANSWER, ask, sealed
 from link import Reply, Request
 from support.deployment import FRANKFURT, LONDON, MILAN, eventually
-from world import DUBLIN
+from world import DUBLIN, PIRATE
 
 OFF = ("link", "admission")
 MISSING, REFUSED = "AttestationMissing", "AttestationRefused"
@@ -136,7 +136,7 @@ def cases() -> list[Case]:
         return Case("false signature", name, run, OFF, able=(DUBLIN,))
 
     def source(name: str, run) -> Case:
-        return Case("false signature", name, run, OFF, liar=MILAN)
+        return Case("false signature", name, run, OFF, liar=PIRATE)
     made = [
         Case("control", "Milan believes what an honest Dublin signs", honest, OFF, able=(DUBLIN,)),
         dublin("none ever comes", lambda trial: missed(trial, lambda attester, request, at: [])),
