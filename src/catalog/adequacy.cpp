@@ -17,8 +17,8 @@ std::vector<AdequacyEnd> adequacy_ends(const Catalog& catalog, WallTime now) {
   for (const RegionInfo& region : catalog.regions()) {
     if (!region.adequacy || region.adequacy->until.empty()) continue;
     // The catalogue's reader lets in dates only; what no clock can show is long over.
-    const WallTime last =
-        aws::parse_iso8601(region.adequacy->until + "T00:00:00Z").value_or(WallTime::min());
+    const WallTime last = aws::parse_iso8601(region.adequacy->until + "T00:00:00Z")
+                              .value_or(today - std::chrono::days(36'525));
     out.push_back({region.id, region.adequacy->until, region.adequacy->review,
                    std::chrono::floor<std::chrono::days>(last - today).count()});
   }

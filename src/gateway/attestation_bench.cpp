@@ -91,13 +91,15 @@ struct Hop {
 
   void sign() {
     loop.run_for(limits::batch_interval);
-    accept(source, frankfurt, destination.lines(milan, told, When::now));
-    while (const auto tokens = source.next_tokens(frankfurt)) accept(destination, milan, *tokens);
+    accept(source, frankfurt, Of::attestations, destination.lines(milan, told, When::now));
+    while (const auto tokens = source.next_tokens(frankfurt))
+      accept(destination, milan, Of::tokens, *tokens);
   }
 
-  static void accept(Attestations& at, const catalog::RegionId& peer, std::string_view lines) {
+  static void accept(Attestations& at, const catalog::RegionId& peer, Of of,
+                     std::string_view lines) {
     for (; !lines.empty(); lines.remove_prefix(lines.find('\n') + 1)) {
-      const auto taken = at.accept(peer, lines.substr(0, lines.find('\n')));
+      const auto taken = at.accept(peer, of, lines.substr(0, lines.find('\n')));
       if (!taken) throw std::runtime_error(taken.error().why);
     }
   }

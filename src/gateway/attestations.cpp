@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <ranges>
+
 #include "audit/entry.hpp"
-#include "base/limits.hpp"
 #include "base/log.hpp"
+#include "gateway/limits.hpp"
 
 namespace tidegate::gateway {
 namespace {
@@ -30,6 +32,11 @@ constexpr std::string_view endorsement_front = R"({"certificates":)";
 
 }  // namespace
 
+bool is_of_now(std::int64_t at_ms, WallTime now) {
+  constexpr std::int64_t age_max = std::chrono::milliseconds(limits::batch_age_max).count();
+  return at_ms >= unix_ms(now) - age_max && at_ms <= unix_ms(now) + age_max;
+}
+
 Attestations::Attestations(std::string self, const std::vector<catalog::RegionId>& peers,
                            const peer::SigningIdentity& identity, audit::Log& log, Clock& clock)
     : self_(std::move(self)),
@@ -51,7 +58,7 @@ void Attestations::made(attest::Of of, const catalog::RegionId& peer, const Sha2
   std::scoped_lock lock(book->mutex);
   auto& leaves = (of == attest::Of::attestations ? book->attestations : book->tokens).leaves;
   if (leaves.size() >= limits::leaves_waiting_max) {
-    ++book->dropped;  // nobody takes them: the other side raises its alarm as well
+    ++book->dropped[of];  // nobody takes them: the other side raises its alarm as well
     return;
   }
   leaves.push_back(leaf);
@@ -63,9 +70,13 @@ void Attestations::expect(attest::Of of, const catalog::RegionId& peer, const Sh
   if (!book) return;
   const MonoTime now = clock_.mono();
   std::scoped_lock lock(book->mutex);
-  if (book->early.erase(leaf) != 0) return;
+  if (const auto early = book->early.find(leaf);
+      early != book->early.end() && early->second.of == of) {
+    book->early.erase(early);
+    return;
+  }
   if (book->waiting.size() >= limits::leaves_waiting_max) {
-    ++book->dropped;
+    ++book->dropped[of];
     return;
   }
   book->waiting.try_emplace(leaf, Waiting{of, now, std::move(request_id)});
@@ -157,17 +168,18 @@ bool Attestations::is_ours(std::string_view line) {
   return line.starts_with(batch_front) || line.starts_with(endorsement_front);
 }
 
-Result<void> Attestations::accept(const catalog::RegionId& peer, std::string_view line) {
+Result<void> Attestations::accept(const catalog::RegionId& peer, attest::Of of,
+                                  std::string_view line) {
   Book* const book = this->book(peer);
   if (!book) return refused("it is from no peer");
-  if (line.starts_with(endorsement_front)) return keys_.learn(line);
+  if (line.starts_with(endorsement_front)) return keys_.learn(line, peer.str());
   // Every link of the peer brings it: only the first to come is read.
   const Sha256 text = sha256(line);
   {
     std::scoped_lock lock(book->mutex);
     if (!claim(*book, text)) return {};
   }
-  auto taken = accept_batch(peer, *book, line);
+  auto taken = accept_batch(peer, *book, of, line);
   if (!taken) {
     std::scoped_lock lock(book->mutex);
     book->accepted.erase(text);
@@ -175,21 +187,32 @@ Result<void> Attestations::accept(const catalog::RegionId& peer, std::string_vie
   return taken;
 }
 
-Result<void> Attestations::accept_batch(const catalog::RegionId& peer, Book& book,
+Result<void> Attestations::accept_batch(const catalog::RegionId& peer, Book& book, attest::Of of,
                                         std::string_view line) {
   TRY(const attest::Batch batch, attest::Batch::from_json(line));
+  if (batch.to_json() != line) return refused("it is not written as it must be");
+  if (batch.of != of) return refused(fmt::format("it is of {}", attest::name_of(batch.of)));
   if (batch.region != peer.str() || batch.peer != self_) {
     return refused(fmt::format("it is {}'s for {}", batch.region, batch.peer));
   }
-  if (std::chrono::abs(clock_.wall() - WallTime(std::chrono::milliseconds(batch.at_ms))) >
-      limits::batch_age_max) {
-    return refused("it is of another time");
-  }
+  if (!is_of_now(batch.at_ms, clock_.wall())) return refused("it is of another time");
   TRY(const auto endorsement, keys_.find(batch));
   if (!batch.signature_holds()) return refused("its signature does not hold");
+  {
+    std::scoped_lock lock(book.mutex);
+    if (!asked_for(book, batch)) return refused("it signs too much that nobody asked for");
+  }
   if (batch.of == attest::Of::attestations) TRY_VOID(write(batch, *endorsement));
   settle(book, batch);
   return {};
+}
+
+bool Attestations::asked_for(const Book& book, const attest::Batch& batch) {
+  const auto unasked = std::ranges::count_if(batch.leaves, [&](const Sha256& leaf) {
+    const auto waiting = book.waiting.find(leaf);
+    return waiting == book.waiting.end() || waiting->second.of != batch.of;
+  });
+  return book.early.size() + static_cast<std::size_t>(unasked) <= limits::leaves_early_max;
 }
 
 // The endorsement once a day before the first batch that needs it: days go as a whole when their
@@ -210,6 +233,7 @@ Result<void> Attestations::write(const attest::Batch& batch, const peer::Endorse
   audit::append_entry(lines, now, batch);
   TRY_VOID(log_.append(lines.view(), entries));
   if (endorsed) return {};
+  if (written_.size() >= limits::endorsements_logged_max) written_.clear();
   std::erase_if(written_,
                 [&](const std::string& one) { return !one.starts_with(fmt::format("{}/", day)); });
   written_.insert(std::move(mark));
@@ -220,8 +244,12 @@ void Attestations::settle(Book& book, const attest::Batch& batch) {
   const MonoTime now = clock_.mono();
   std::scoped_lock lock(book.mutex);
   for (const Sha256& leaf : batch.leaves) {
-    if (book.waiting.erase(leaf) != 0) continue;
-    if (book.early.size() < limits::leaves_waiting_max) book.early.try_emplace(leaf, now);
+    const auto waiting = book.waiting.find(leaf);
+    if (waiting != book.waiting.end() && waiting->second.of == batch.of) {
+      book.waiting.erase(waiting);
+    } else if (book.early.size() < limits::leaves_early_max) {
+      book.early.try_emplace(leaf, Early{batch.of, now});
+    }
   }
 }
 
@@ -248,7 +276,8 @@ void Attestations::resume(audit::Unattested found) {
   }
   for (auto& [peer, book] : books_) {
     std::scoped_lock lock(book.mutex);
-    for (const Sha256& text : found.batches) claim(book, text);
+    for (const Sha256& text : std::views::reverse(found.batches))
+      claim(book, text);  // the newest last
   }
 }
 
@@ -269,10 +298,10 @@ std::vector<Attestations::Overdue> Attestations::overdue() {
       }
       return true;
     });
-    missing[0].count += std::exchange(book.dropped, 0);
     std::erase_if(book.early,
-                  [&](const auto& one) { return now - one.second > limits::batch_kept; });
+                  [&](const auto& one) { return now - one.second.since > limits::batch_kept; });
     for (Overdue& one : missing) {
+      one.count += std::exchange(book.dropped[one.of], 0);
       if (one.count > 0) out.push_back(std::move(one));
     }
   }

@@ -27,6 +27,9 @@
 
 namespace tidegate::gateway {
 
+// Whether a time that a peer names is within limits::batch_age_max of ours.
+bool is_of_now(std::int64_t unix_ms, WallTime now);
+
 struct LeafHash {
   std::size_t operator()(const Sha256& leaf) const {
     std::size_t out = 0;
@@ -59,9 +62,9 @@ class Attestations {
   std::optional<std::string> next_tokens(const catalog::RegionId& peer);
   void not_delivered(const catalog::RegionId& peer, std::string_view lines);
 
-  // A line from a peer: a batch, or the endorsement of a key. Errors: why it is refused, in `why`;
-  // audit_unavailable.
-  Result<void> accept(const catalog::RegionId& peer, std::string_view line);
+  // A line from a peer: the endorsement of its key, or a batch, of the kind that this way of a link
+  // carries. Errors: why it is refused, in `why`; audit_unavailable.
+  Result<void> accept(const catalog::RegionId& peer, attest::Of of, std::string_view line);
   static bool is_ours(std::string_view line);  // and not a load report
 
   // After a change of the trust bundles: keys that are not a peer's any more are forgotten.
@@ -88,6 +91,10 @@ class Attestations {
     MonoTime since;
     std::string request_id;
   };
+  struct Early {
+    attest::Of of;
+    MonoTime since;
+  };
   struct Kept {
     MonoTime made;
     std::string line;
@@ -103,17 +110,21 @@ class Attestations {
     std::uint64_t first_kept = 0;
     std::deque<std::string> unsent;  // signed tokens
     std::unordered_map<Sha256, Waiting, LeafHash> waiting;
-    std::unordered_map<Sha256, MonoTime, LeafHash> early;  // signed before they were expected
-    std::size_t dropped = 0;                               // beyond a limit, since the last alarm
-    std::set<Sha256> accepted;                             // SHA-256 of the texts of batches
+    std::unordered_map<Sha256, Early, LeafHash> early;  // signed before they were expected
+    std::map<attest::Of, std::size_t> dropped;          // beyond a limit, since the last alarm
+    std::set<Sha256> accepted;                          // SHA-256 of the texts of batches
     std::deque<Sha256> accepted_in_order;
   };
 
   Book* book(const catalog::RegionId& peer);
   std::optional<attest::Batch> sign(Book& book, attest::Of of, const catalog::RegionId& peer,
                                     When when);
-  Result<void> accept_batch(const catalog::RegionId& peer, Book& book, std::string_view line);
+  Result<void> accept_batch(const catalog::RegionId& peer, Book& book, attest::Of of,
+                            std::string_view line);
   Result<void> write(const attest::Batch& batch, const peer::Endorsement& endorsement);
+  // Whether requests wait for its leaves, or so few of them are left that some may do so in a
+  // moment.
+  static bool asked_for(const Book& book, const attest::Batch& batch);
   void settle(Book& book, const attest::Batch& batch);
   // False: this batch is known. Under the book's mutex.
   static bool claim(Book& book, const Sha256& text);

@@ -157,10 +157,8 @@ TEST_F(AttestationsTest, ABatchThatIsNotMilansIsRefusedAndTold) {
       std::chrono::floor<std::chrono::milliseconds>(eu.loop.clock().wall().time_since_epoch())
           .count();
   const auto batch = [&](const std::string& region, const std::string& peer,
-                         const attest::SigningKey& key) {
-    return attest::sign_batch(attest::Of::tokens, region, peer, now_ms, {sha256("leaf")}, key)
-               .to_json() +
-           '\n';
+                         const attest::SigningKey& key, attest::Of of = attest::Of::tokens) {
+    return attest::sign_batch(of, region, peer, now_ms, {sha256("leaf")}, key).to_json() + '\n';
   };
   const auto& identity = *eu.at(milan).identity;
   const std::string endorsed = identity.endorsement()->to_json() + '\n';
@@ -168,15 +166,19 @@ TEST_F(AttestationsTest, ABatchThatIsNotMilansIsRefusedAndTold) {
   SeededRng rng(5);
   std::string changed = batch(milan, frankfurt, identity.key());
   changed.replace(changed.rfind("\"t\":"), 5, "\"t\":2");
+  std::string spelled = batch(milan, frankfurt, identity.key());  // could be logged once more
+  spelled.insert(1, " ");
   for (const std::string& bad :
        {batch(milan, frankfurt, attest::SigningKey(rng)),
         batch("eu-west-1", frankfurt, identity.key()), batch(milan, "eu-west-1", identity.key()),
-        changed, std::string("{\"count\":1}\n"),
+        changed, spelled, std::string("{\"count\":1}\n"),
+        batch(milan, frankfurt, identity.key(), attest::Of::attestations),
         eu.at("eu-west-1").identity->endorsement()->to_json() + "\n" +
             batch(milan, frankfurt, eu.at("eu-west-1").identity->key())}) {
     EXPECT_GE(post_tokens(bad), 400) << bad;
   }
-  EXPECT_EQ(alarms(frankfurt, "AttestationRefused").size(), 6u);
+  EXPECT_EQ(alarms(frankfurt, "AttestationRefused").size(), 8u);
+  EXPECT_EQ(post_tokens(endorsed + endorsed + batch(milan, frankfurt, identity.key())), 400);
 }
 
 }  // namespace

@@ -157,6 +157,16 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
     region_.geofence_violation(Region::Side::source, passed.error->why, facts_of(token),
                                worker_.rng());
   }
+  if (passed.attested && !is_of_now(passed.trailer.at_ms, region_.clock().wall())) {
+    passed.attested = false;
+    region_.attestation_refused(
+        destination,
+        {.code = ErrorCode::peer_unavailable,
+         .message = "the time of an answer is not of now: compare the clocks",
+         .mend = {},
+         .why = {}},
+        worker_.rng());
+  }
   if (passed.attested) {
     const bool same_row = token.row_hash == trail.target->row->digest();
     trail.hop.attestation = {.answer = passed.trailer.answer_sha256,

@@ -138,9 +138,18 @@ Task<void> PeerDoor::tokens(http::Exchange& exchange, const peer::RegionIdentity
   auto body = co_await read_body(exchange, lease);
   if (!body) co_return co_await refuse(exchange, body.error(), "");
   std::string_view rest = *body;
+  if (std::ranges::count(rest, '\n') > 2) {  // an endorsement and a batch: each costs a signature
+    co_return co_await refuse(exchange,
+                              {.code = ErrorCode::validation,
+                               .message = "more than an endorsement and a batch",
+                               .mend = {},
+                               .why = {}},
+                              "");
+  }
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const auto taken = region_.attestations().accept(peer.region, rest.substr(0, end));
+    const auto taken =
+        region_.attestations().accept(peer.region, attest::Of::tokens, rest.substr(0, end));
     if (!taken) {
       region_.attestation_refused(peer.region, taken.error(), worker_.rng());
       Error told = taken.error();

@@ -5,6 +5,7 @@
 
 #include "audit/join.hpp"
 #include "aws/sigv4.hpp"
+#include "gateway/limits.hpp"
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
@@ -208,7 +209,18 @@ void Region::refused_at_links(std::string_view remote_address) {
 }
 
 void Region::attestation_refused(const catalog::RegionId& peer, const Error& error, Rng& rng) {
+  if (error.code == ErrorCode::audit_unavailable) {  // our disk, and not the peer
+    log::error("batch_not_recorded", {{"peer", peer.str()}, {"why", error.message}});
+    return;
+  }
   telemetry_.attestations(peer.str(), "unknown", "refused", 1);
+  {
+    std::scoped_lock lock(refusals_mutex_);
+    Refusals& refusals = refusals_[peer];
+    const MonoTime now = clock().mono();
+    if (refusals.told == 0 || now - refusals.since >= std::chrono::seconds(1)) refusals = {now, 0};
+    if (++refusals.told > limits::refusals_told_max) return;  // nobody can fill the disk with them
+  }
   write_event(log::Level::warn, "AttestationRefused",
               {{"peer", peer.str()}, {"why", error.why.empty() ? error.message : error.why}}, rng);
 }

@@ -143,6 +143,12 @@ class Region {
   std::shared_ptr<peer::ReplayTable> replay_;
   Attestations attestations_;
   std::map<catalog::RegionId, PeerCounters> counters_;
+  struct Refusals {
+    MonoTime since{};
+    std::size_t told = 0;
+  };
+  std::mutex refusals_mutex_;
+  std::map<catalog::RegionId, Refusals> refusals_;  // of signatures, in this second
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<Worker*> workers_;

@@ -1,6 +1,7 @@
 #include "gateway/worker.hpp"
 
 #include "gateway/counted.hpp"
+#include "gateway/limits.hpp"
 
 namespace tidegate::gateway {
 namespace {
@@ -213,29 +214,38 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
     auto piece = co_await (*sent)->next_body();
     if (!piece || piece->empty()) co_return;
     pending += *piece;
-    for (std::size_t end; (end = pending.find('\n')) != std::string::npos;
-         pending.erase(0, end + 1)) {
+    std::size_t taken = 0, refused = 0;
+    for (std::size_t end; (end = pending.find('\n', taken)) != std::string::npos; taken = end + 1) {
       if (!followed_.contains(region)) co_return;  // another catalogue has ended it meanwhile
       if (std::exchange(first, false)) board_.forget(region);  // sequences are of one answer
-      if (!take_line(region, std::string_view(pending).substr(0, end + 1))) co_return;
+      const auto line = std::string_view(pending).substr(taken, end - taken);
+      if (Attestations::is_ours(line)) {
+        refused += take_signed(region, line) ? 0 : 1;
+        if (refused > limits::lines_refused_max) co_return;
+        co_await ports_.loop.step_end();  // a signature is checked, which takes its time
+      } else if (!take_report(region, std::string_view(pending).substr(taken, end + 1 - taken))) {
+        co_return;
+      }
     }
-    if (pending.size() > report_line_max) co_return;
-    while (auto tokens = region_.attestations().next_tokens(region)) {
-      spawn(post_tokens(region, channel, *std::move(tokens)));
-    }
+    pending.erase(0, taken);
+    if (pending.size() > report_line_max || ports_.links.channel(region) != channel) co_return;
+    // All of them first: one that cannot leave comes back to the queue at once.
+    std::vector<std::string> due;
+    while (auto tokens = region_.attestations().next_tokens(region))
+      due.push_back(*std::move(tokens));
+    for (std::string& tokens : due) spawn(post_tokens(region, channel, std::move(tokens)));
     count_ready_peers();
     queues_.wake();
   }
 }
 
-bool Worker::take_line(const catalog::RegionId& region, std::string_view line) {
-  if (Attestations::is_ours(line)) {
-    line.remove_suffix(1);
-    if (const auto taken = region_.attestations().accept(region, line); !taken) {
-      region_.attestation_refused(region, taken.error(), ports_.rng);
-    }
-    return true;
-  }
+bool Worker::take_signed(const catalog::RegionId& region, std::string_view line) {
+  const auto taken = region_.attestations().accept(region, attest::Of::attestations, line);
+  if (!taken) region_.attestation_refused(region, taken.error(), ports_.rng);
+  return taken.has_value();
+}
+
+bool Worker::take_report(const catalog::RegionId& region, std::string_view line) {
   auto report = peer::Report::decode(line);
   if (!report) {
     log::warn("report_not_understood", {{"peer", region.str()}, {"why", report.error().message}});
@@ -254,7 +264,11 @@ Task<void> Worker::post_tokens(catalog::RegionId region, std::shared_ptr<http::C
       {.method = "POST", .target = std::string(peer::tokens_path), .headers = {}, .body = lines},
       report_timeouts, &stopping_);
   const auto head = sent ? co_await (*sent)->head() : fail(std::move(sent).error());
-  if (!head || head->status == 503) region_.attestations().not_delivered(region, lines);
+  if (!head || head->status == 503) {
+    region_.attestations().not_delivered(region, lines);
+  } else if (head->status != 200) {
+    log::warn("token_batch_refused", {{"peer", region.str()}, {"status", head->status}});
+  }
 }
 
 void Worker::count_ready_peers() {

@@ -76,8 +76,10 @@ class Worker {
   void follow_destinations();
   Task<void> follow_reports(catalog::RegionId region, std::shared_ptr<Followed> followed);
   Task<void> read_reports(const catalog::RegionId& region, std::shared_ptr<http::Channel> channel);
-  // A line of that stream; false: it is not understood, and the stream is worth nothing.
-  bool take_line(const catalog::RegionId& region, std::string_view line);
+  // The lines of that stream. False: a signature is not to be believed; a report is not understood,
+  // and the stream is worth nothing.
+  bool take_signed(const catalog::RegionId& region, std::string_view line);
+  bool take_report(const catalog::RegionId& region, std::string_view line);
   Task<void> post_tokens(catalog::RegionId region, std::shared_ptr<http::Channel> channel,
                          std::string lines);
   Task<void> probe_backends();

@@ -87,6 +87,8 @@ TEST_F(EndorsementTest, TheRingFindsTheKeyOfABatchWithinItsTimeOnly) {
   EXPECT_FALSE(ring.find(batch("eu-central-1", made.made_ms - 3'600'000)));
   EXPECT_FALSE(ring.find(batch("eu-central-1", made.not_after_ms + 1)));
   EXPECT_FALSE(ring.learn("{}"));
+  EXPECT_TRUE(ring.learn(made.to_json(), "eu-central-1"));
+  EXPECT_FALSE(ring.learn(made.to_json(), "eu-west-1")) << "a Region's link speaks of its own keys";
 }
 
 TEST_F(EndorsementTest, ManyKeysOfOneRegionDoNotPushOutAnothers) {

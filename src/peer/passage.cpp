@@ -222,7 +222,7 @@ class Passage {
     if (trailer.region != request_.region)
       return mismatch("trailer_region", "signs for another Region");
     if (trailer.row_hash != request_.row_hash) return mismatch("trailer_row", "ran another row");
-    result_.attested = trailer.answer_sha256 == hasher_.finish();
+    result_.attested = trailer.answer_sha256 == hasher_.finish() && is_outcome(trailer.outcome);
     if (trailer.outcome != "success") {
       return fail(peer_error(trailer.outcome, trailer.error_message, "", ""));
     }

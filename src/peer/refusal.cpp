@@ -35,6 +35,10 @@ Retry retry_of(ErrorCode code) {
 
 }  // namespace
 
+bool is_outcome(std::string_view name) {
+  return name == "success" || code_named(name).has_value();
+}
+
 Error peer_error(std::string_view name, std::string_view message, std::string_view mend,
                  std::string_view why) {
   auto code = code_named(name);

@@ -9,6 +9,9 @@
 
 namespace tidegate::peer {
 
+// Whether a trailer may name it: "success", or an error of ours.
+bool is_outcome(std::string_view name);
+
 // The peer's error as the source's own. `name` is name_of(ErrorCode); a name that is not known is
 // peer_unavailable. Faults of the place may be tried elsewhere; faults of the request would be the
 // same anywhere and are the client's.

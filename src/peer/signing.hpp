@@ -31,8 +31,9 @@ class KeyRing {
   using Check = std::function<Result<void>(const Endorsement&)>;
   explicit KeyRing(Check check) : check_(std::move(check)) {}
 
-  // Errors: malformed_json, peer_unavailable, `why` saying what does not hold.
-  Result<void> learn(std::string_view endorsement_json);
+  // `of`: the only Region that it may be about, where not empty. Errors: malformed_json,
+  // peer_unavailable, `why` saying what does not hold.
+  Result<void> learn(std::string_view endorsement_json, std::string_view of = {});
   // After a change of the trust bundles: forgets what does not hold any more.
   void recheck();
   // The newest endorsement of the batch's key that covers its time. Errors: peer_unavailable.
@@ -41,6 +42,7 @@ class KeyRing {
  private:
   Check check_;
   mutable std::mutex mutex_;
+  std::uint64_t rechecks_ = 0;                             // begun
   std::vector<std::shared_ptr<const Endorsement>> known_;  // oldest first
 };
 

@@ -1,0 +1,17 @@
+// What one peer may make a gateway keep or write by what it signs.
+#pragma once
+
+#include "base/limits.hpp"
+
+namespace tidegate::limits {
+
+// Of one Region, signed and not waited for: what it may make us log unasked in batch_kept.
+inline constexpr std::size_t leaves_early_max = 16'384;
+// In what came at once on a stream of reports: more end it.
+inline constexpr std::size_t lines_refused_max = 16;
+// Events of one Region's refused signatures a second; all are counted.
+inline constexpr std::size_t refusals_told_max = 16;
+// Remembered as written, of a day.
+inline constexpr std::size_t endorsements_logged_max = 4'096;
+
+}  // namespace tidegate::limits
