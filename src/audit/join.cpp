@@ -1,6 +1,7 @@
 #include "audit/join.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "attest/attestation.hpp"
@@ -16,6 +17,8 @@ namespace {
 constexpr std::string_view batch_front = R"({"t":"batch")";
 // A batch overtakes the record only if it crossed another connection than the answer.
 constexpr std::uint64_t look_back_bytes = 4 * limits::audit_batch_bytes;
+// No answer takes longer: nothing is pending for ever because a record says that one did.
+constexpr std::chrono::milliseconds answer_max = 3'600s;
 
 std::string_view text_at(const json::object& o, std::string_view name) {
   return json::find_string(o, name).value_or("");
@@ -80,9 +83,10 @@ class Search {
     if (std::ranges::none_of(wanted_, has)) return;
     const auto batch = read_batch(line);
     if (!batch) return;
+    const Duty duty = Duty::of_batch(*batch);
     std::erase_if(wanted_, [&](const AwaitedLeaf& one) {
       const auto at = std::ranges::find(batch->leaves, one.hash);
-      if (at == batch->leaves.end() || batch->of != one.of) return false;
+      if (at == batch->leaves.end() || one.duty != duty) return false;
       const bool attestation = batch->of == attest::Of::attestations;
       json::object& attempt = attempts_[one.attempt].get_object();
       if (attestation) attempt["attestationState"] = "attested";
@@ -126,16 +130,21 @@ Result<void> search_backwards(Disk& disk, const Place& place, Search& search) {
 
 // What the reading of the log's end has seen.
 struct Seen {
-  std::vector<Unattested::Leaf> leaves;
+  struct Owed {
+    AwaitedLeaf leaf;
+    std::string request_id;
+  };
+  std::vector<Owed> leaves;
   std::vector<Sha256> batches;
-  std::set<Sha256> settled;  // signed, or an alarm was raised
+  std::map<Duty, std::set<Sha256>> signed_leaves;
+  std::set<Sha256> alarmed;
 
   void look_at(const Frame& frame) {
     if (frame.kind == kind::batch) {
       const auto batch = attest::Batch::from_json(frame.body);
       if (!batch) return;
       batches.push_back(sha256(frame.body));
-      settled.insert(batch->leaves.begin(), batch->leaves.end());
+      signed_leaves[Duty::of_batch(*batch)].insert(batch->leaves.begin(), batch->leaves.end());
     } else if (frame.kind == kind::service && frame.body.contains(attestation_missing_event)) {
       const auto event = document(frame);
       const json::object* details =
@@ -147,18 +156,21 @@ struct Seen {
         Sha256 leaf;
         if (!bytes || bytes->size() != leaf.size()) continue;
         std::ranges::copy(*bytes, reinterpret_cast<char*>(leaf.data()));
-        settled.insert(leaf);
+        alarmed.insert(leaf);
       }
     } else if (frame.kind == kind::closed && frame.body.contains(R"("token":")")) {
       const auto record = document(frame);
       if (!record) return;
       for (AwaitedLeaf& leaf : leaves_of(*record)) {
-        leaves.push_back({.of = leaf.of,
-                          .region = std::move(leaf.region),
-                          .request_id = std::string(frame.id),
-                          .hash = leaf.hash});
+        leaves.push_back({.leaf = std::move(leaf), .request_id = std::string(frame.id)});
       }
     }
+  }
+
+  bool settled(const AwaitedLeaf& leaf) const {
+    const auto found = signed_leaves.find(leaf.duty);
+    return alarmed.contains(leaf.hash) ||
+           (found != signed_leaves.end() && found->second.contains(leaf.hash));
   }
 };
 
@@ -168,38 +180,47 @@ std::vector<AwaitedLeaf> leaves_of(const json::object& document) {
   std::vector<AwaitedLeaf> out;
   const json::object* tidegate = json::find_object(document, "tidegate");
   const json::array* attempts = tidegate ? json::find_array(*tidegate, "attempts") : nullptr;
+  const std::string source(text_at(document, "awsRegion"));
   for (std::size_t i = 0; attempts && i < attempts->size(); ++i) {
     const json::object* attempt = (*attempts)[i].if_object();
     if (!attempt) continue;
     AwaitedLeaf leaf{.attempt = i, .region = std::string(text_at(*attempt, "region"))};
     if (const auto token = find_digest(*attempt, "token")) {
-      leaf.of = attest::Of::tokens;
+      leaf.duty = {.of = attest::Of::tokens, .signer = source, .peer = leaf.region};
       leaf.hash = *token;
       out.push_back(leaf);
     }
     const json::object* statement = json::find_object(*attempt, "attestation");
     const auto hash = statement ? leaf_of(*statement) : std::nullopt;
     if (!hash) continue;
-    leaf.of = attest::Of::attestations;
+    leaf.duty = {.of = attest::Of::attestations, .signer = leaf.region, .peer = source};
     leaf.hash = *hash;
-    leaf.at_ms = json::find_int(*statement, "t").value_or(0);
     out.push_back(std::move(leaf));
   }
   return out;
 }
 
+std::int64_t ended_at(const Frame& frame, const json::object& document) {
+  using std::chrono::milliseconds, std::chrono::microseconds;
+  const json::object* tidegate = json::find_object(document, "tidegate");
+  const json::object* durations = tidegate ? json::find_object(*tidegate, "durations") : nullptr;
+  const milliseconds told(durations ? json::find_int(*durations, "totalMs").value_or(0) : 0);
+  const std::int64_t took = microseconds(std::clamp(told, milliseconds(0), answer_max)).count();
+  return std::min(frame.at, INT64_MAX - took) + took;
+}
+
 Result<void> join_batches(Disk& disk, const std::vector<SegmentInfo>& segments, const Place& place,
-                          json::object& document, WallTime now) {
+                          const Frame& frame, json::object& document, WallTime now) {
   std::vector<AwaitedLeaf> leaves = leaves_of(document);
   if (leaves.empty()) return {};
   json::array& attempts = *attempts_of(document);
   Search search(std::move(leaves), attempts);
   TRY_VOID(search_forwards(disk, segments, place, search));
   TRY_VOID(search_backwards(disk, place, search));
-  const auto overdue = now - limits::attestation_overdue;
+  const WallTime ended(std::chrono::microseconds(ended_at(frame, document)));
+  const bool late = ended < now - limits::attestation_overdue;
   for (const AwaitedLeaf& leaf : search.left()) {
-    if (leaf.of != attest::Of::attestations) continue;
-    const bool late = WallTime(std::chrono::milliseconds(leaf.at_ms)) < overdue;
+    if (leaf.duty.of != attest::Of::attestations) continue;
     attempts[leaf.attempt].get_object()["attestationState"] = late ? "missing" : "pending";
   }
   return {};
@@ -213,8 +234,16 @@ Result<Unattested> find_unattested(Disk& disk, const std::vector<SegmentInfo>& s
     if (!line || lines.scanned() > limits::unattested_scan_bytes_max) break;
     if (const auto frame = recover_frame(line->text)) seen.look_at(*frame);
   }
-  std::erase_if(seen.leaves, [&](const auto& leaf) { return seen.settled.contains(leaf.hash); });
-  return Unattested{.leaves = std::move(seen.leaves), .batches = std::move(seen.batches)};
+  Unattested out;
+  out.batches = std::move(seen.batches);
+  for (Seen::Owed& owed : seen.leaves) {
+    if (seen.settled(owed.leaf)) continue;
+    out.leaves.push_back({.of = owed.leaf.duty.of,
+                          .region = std::move(owed.leaf.region),
+                          .request_id = std::move(owed.request_id),
+                          .hash = owed.leaf.hash});
+  }
+  return out;
 }
 
 }  // namespace tidegate::audit

@@ -30,11 +30,14 @@ class JoinTest : public testing::LogTest {
   void SetUp() override { open(); }
 
   // A hop of request `number`: its record, with a token and an attestation.
-  void write_hop(int number) {
+  void write_hop(int number) { write_hop(number, now_ms()); }
+  void write_hop(int number, std::int64_t destinations_ms, std::int64_t duration_ms = 230) {
     Record r = record(number);
+    r.duration_ms = duration_ms;
     AttemptRecord attempt = r.attempts.front();
     attempt.token = sha256("token " + std::to_string(number));
-    attempt.attestation = {.answer = sha256("answer"), .outcome = "success", .at_ms = now_ms()};
+    attempt.attestation = {
+        .answer = sha256("answer"), .outcome = "success", .at_ms = destinations_ms};
     leaves.push_back(attest::Attestation{.request_id = r.request_id,
                                          .source = r.source_region,
                                          .destination = attempt.region,
@@ -60,6 +63,28 @@ class JoinTest : public testing::LogTest {
     Buffer line;
     append_entry(line, loop.clock().wall(), batch);
     ASSERT_TRUE(log->append(line.view(), 1));
+  }
+  // What the key that is believed has no business to sign: the source's word for the
+  // destination's, the destination's for another source, and each leaf under the other's name.
+  void write_wrong_batches() {
+    const auto write_one = [&](attest::Of of, std::string region, std::string peer,
+                               const std::vector<Sha256>& hashes) {
+      write_batch(
+          attest::sign_batch(of, std::move(region), std::move(peer), now_ms(), hashes, key));
+    };
+    for (const auto& [region, peer] : {std::pair("eu-south-1", "eu-central-1"),
+                                       {"eu-south-1", "eu-south-1"},
+                                       {"eu-central-1", "eu-west-1"},
+                                       {"eu-west-1", "eu-south-1"}}) {
+      write_one(attest::Of::attestations, region, peer, leaves);
+    }
+    for (const auto& [region, peer] : {std::pair("eu-central-1", "eu-south-1"),
+                                       {"eu-south-1", "eu-west-1"},
+                                       {"eu-west-1", "eu-central-1"}}) {
+      write_one(attest::Of::tokens, region, peer, tokens);
+    }
+    write_batch(batch_of(attest::Of::tokens, leaves));
+    write_batch(batch_of(attest::Of::attestations, tokens));
   }
   std::int64_t now_ms() {
     return std::chrono::floor<std::chrono::milliseconds>(loop.clock().wall().time_since_epoch())
@@ -152,6 +177,77 @@ TEST_F(JoinTest, ABatchInALaterFileIsFound) {
   open();  // another file
   write_batch(batch_of(attest::Of::attestations, leaves));
   EXPECT_EQ(text(attempt_of(1), "attestationState"), "attested");
+}
+
+TEST_F(JoinTest, NobodySettlesALeafThatIsAnothersToSign) {
+  write_hop(1);
+  write_wrong_batches();
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "pending");
+  EXPECT_FALSE(attempt_of(1).contains("attestationProof"));
+  EXPECT_FALSE(attempt_of(1).contains("tokenProof"));
+  EXPECT_EQ(log->unattested().value().leaves.size(), 2u);
+  tick(limits::attestation_overdue + 1s);
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "missing");
+  write(2);
+  const BatchReport report = verify_all();
+  EXPECT_EQ(report.attestations.proven + report.tokens.proven, 0u);
+  EXPECT_EQ(report.attestations.missing, 1u);
+  EXPECT_EQ(report.tokens.missing, 1u);
+  EXPECT_EQ(report.findings.size(), 2u);
+
+  write_batch(batch_of(attest::Of::attestations, leaves));
+  write_batch(batch_of(attest::Of::tokens, tokens));
+  const json::object attempt = attempt_of(1);
+  for (const auto& [proof, signer] :
+       {std::pair("attestationProof", "eu-central-1"), {"tokenProof", "eu-south-1"}}) {
+    EXPECT_EQ(text(attempt.at(proof).at("batch").as_object(), "region"), signer);
+  }
+  EXPECT_TRUE(log->unattested().value().leaves.empty());
+  EXPECT_TRUE(verify_all().holds());
+}
+
+TEST_F(JoinTest, NobodySettlesALeafThatIsAnothersToSignBeforeItsRecordEither) {
+  write_hop(1);
+  crash();
+  files = std::make_shared<MemoryFiles>();
+  open();
+  write_wrong_batches();
+  leaves.clear();
+  tokens.clear();
+  write_hop(1);
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "pending");
+  const BatchReport report = verify_all();
+  EXPECT_EQ(report.attestations.proven + report.tokens.proven, 0u);
+  EXPECT_EQ(report.attestations.pending, 1u);
+  EXPECT_EQ(report.tokens.pending, 1u);
+}
+
+TEST_F(JoinTest, TheDestinationsClockPutsNothingOff) {
+  write_hop(1, now_ms() + 86'400'000);
+  write_hop(2, INT64_MAX);
+  write_hop(3, INT64_MIN);
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(text(attempt_of(i), "attestationState"), "pending");
+  EXPECT_EQ(verify_all().attestations.pending, 3u);
+  tick(limits::attestation_overdue + 1s);
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(text(attempt_of(i), "attestationState"), "missing");
+  write(4);
+  EXPECT_EQ(verify_all().attestations.missing, 3u);
+}
+
+TEST_F(JoinTest, ALongAnswerIsWaitedForFromItsEnd) {
+  write_hop(1, now_ms(), 30'000);
+  write_hop(2, now_ms(), INT64_MAX);
+  tick(30s);
+  write(3);
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "pending");
+  EXPECT_EQ(verify_all().attestations.missing, 0u);
+  tick(limits::attestation_overdue + 1s);
+  write(4);
+  EXPECT_EQ(text(attempt_of(1), "attestationState"), "missing");
+  EXPECT_EQ(verify_all().attestations.missing, 1u);
+  tick(3'600s);
+  write(5);
+  EXPECT_EQ(verify_all().attestations.missing, 2u) << "nothing takes for ever";
 }
 
 TEST_F(JoinTest, ARestartKnowsWhatWasOwedAndNotWhatItHadRaisedAnAlarmAbout) {

@@ -201,7 +201,8 @@ Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segm
         auto document = readable_document(*frame);
         if (document && filter.matches(*document, query)) {
           add_sequence(*document, sequences.of(lines.segment(), *line));
-          TRY_VOID(join_batches(disk, segments, {lines.segment(), line->offset}, *document, now));
+          TRY_VOID(join_batches(disk, segments, {lines.segment(), line->offset}, *frame, *document,
+                                now));
           page.records.push_back(std::move(*document));
         }
       }
@@ -230,7 +231,7 @@ Result<std::optional<json::object>> find_request(Disk& disk,
     auto document = readable_document(*frame);
     if (!document) return document;
     add_sequence(*document, sequences.of(lines.segment(), *line));
-    TRY_VOID(join_batches(disk, segments, {lines.segment(), line->offset}, *document, now));
+    TRY_VOID(join_batches(disk, segments, {lines.segment(), line->offset}, *frame, *document, now));
     return document;
   }
 }

@@ -32,7 +32,8 @@ class Verifier {
     } else if (frame->kind == kind::closed && frame->body.contains(R"("token":")")) {
       const auto record = document(*frame);
       if (!record) return find(file, line, "a record cannot be read");
-      for (const AwaitedLeaf& leaf : leaves_of(*record)) await(leaf, *frame);
+      const std::int64_t ended = ended_at(*frame, *record);
+      for (const AwaitedLeaf& leaf : leaves_of(*record)) await(leaf, *frame, ended);
     }
   }
 
@@ -40,25 +41,32 @@ class Verifier {
     using std::chrono::microseconds, std::chrono::duration_cast;
     const std::int64_t late =
         newest_ - duration_cast<microseconds>(limits::attestation_overdue).count();
-    for (const auto& [leaf, waiting] : waiting_) {
-      BatchReport::Count& count = count_of(waiting.of);
-      if (waiting.at >= late) {
-        ++count.pending;
-        continue;
+    for (const auto& [duty, book] : books_) {
+      BatchReport::Count& count = count_of(duty.of);
+      for (const auto& [leaf, waiting] : book.waiting) {
+        if (waiting.ended >= late) {
+          ++count.pending;
+          continue;
+        }
+        ++count.missing;
+        add(fmt::format("request {}: its {} in no batch that {} signed for {}", waiting.request_id,
+                        duty.of == attest::Of::attestations ? "attestation is" : "token is",
+                        duty.signer, duty.peer));
       }
-      ++count.missing;
-      add(fmt::format("request {}: its {} in no signed batch", waiting.request_id,
-                      waiting.of == attest::Of::attestations ? "attestation is" : "token is"));
+      report_.unrecorded += book.early.size();
     }
-    report_.unrecorded = early_.size();
     return std::move(report_);
   }
 
  private:
   struct Waiting {
-    attest::Of of;
-    std::int64_t at;  // microseconds
+    std::int64_t ended;  // microseconds
     std::string request_id;
+  };
+  // Of the batches of one signer for one peer: no other's settles what is waited for here.
+  struct Book {
+    std::map<Sha256, Waiting> waiting;
+    std::set<Sha256> early;  // their record has not been read yet, or never will be
   };
 
   BatchReport::Count& count_of(attest::Of of) {
@@ -74,23 +82,22 @@ class Verifier {
     }
     if (!batch->signature_holds()) return find(file, line, "a batch's signature does not hold");
     if (!seen_.insert(sha256(frame.body)).second) return;  // told again after a restart
+    Book& book = books_[Duty::of_batch(*batch)];
     for (const Sha256& leaf : batch->leaves) {
-      if (const auto found = waiting_.find(leaf);
-          found != waiting_.end() && found->second.of == batch->of) {
+      if (book.waiting.erase(leaf) != 0) {
         ++count_of(batch->of).proven;
-        waiting_.erase(found);
       } else {
-        early_.insert(leaf);
+        book.early.insert(leaf);
       }
     }
   }
 
-  void await(const AwaitedLeaf& leaf, const Frame& frame) {
-    if (early_.erase(leaf.hash) != 0) {
-      ++count_of(leaf.of).proven;
+  void await(const AwaitedLeaf& leaf, const Frame& frame, std::int64_t ended) {
+    Book& book = books_[leaf.duty];
+    if (book.early.erase(leaf.hash) != 0) {
+      ++count_of(leaf.duty.of).proven;
     } else {
-      waiting_.try_emplace(leaf.hash, Waiting{leaf.of, std::max(frame.at, leaf.at_ms * 1'000),
-                                              std::string(frame.id)});
+      book.waiting.try_emplace(leaf.hash, Waiting{ended, std::string(frame.id)});
     }
   }
 
@@ -105,9 +112,8 @@ class Verifier {
 
   KeyTrust& trust_;
   BatchReport report_;
-  std::map<Sha256, Waiting> waiting_;
-  std::set<Sha256> early_;  // leaves whose record has not been read yet, or never will be
-  std::set<Sha256> seen_;   // ids of batches
+  std::map<Duty, Book> books_;
+  std::set<Sha256> seen_;  // ids of batches
   std::int64_t newest_ = 0;
 };
 

@@ -1,5 +1,6 @@
 // Checks what Regions signed, with the files of a log and somebody's word on keys: each batch's
-// signature, its root, and that every attestation and every token of a record is a leaf of one.
+// signature, its root, and that every attestation and every token of a record is a leaf of one
+// that the right Region signed.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +28,13 @@ struct BatchReport {
   std::uint64_t batches = 0, endorsements = 0;
   struct Count {
     std::uint64_t proven = 0;
-    std::uint64_t pending = 0;  // newer than limits::attestation_overdue before the log's end
+    std::uint64_t pending = 0;  // limits::attestation_overdue has not passed by the log's end
     std::uint64_t missing = 0;
   };
   Count attestations, tokens;
-  std::uint64_t unrecorded = 0;  // leaves that no record has: answers that did not arrive whole
+  // Leaves that no record has (answers that did not arrive whole), or that were not their signer's
+  // to sign.
+  std::uint64_t unrecorded = 0;
   std::vector<std::string> findings;  // sentences; at most limits::verify_findings_max
   bool holds() const { return findings.empty(); }
 };
