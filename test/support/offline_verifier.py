@@ -223,8 +223,8 @@ def attestation_of(request_id: str, entry: dict, attempt: dict) -> dict:
 def verify_log(log: pathlib.Path, bundles: dict[str, pathlib.Path]) -> tuple[set[str], set[str]]:
     """The ids of requests that a destination answered, and of those whose every answer is proven."""
     keys: set[tuple[str, str]] = set()
-    proven: set[bytes] = set()
-    answered: dict[str, list[bytes]] = {}
+    proven: set[tuple[str, str, str, bytes]] = set()  # of, who signed, for whom, leaf
+    answered: dict[str, list[tuple[str, str, str, bytes]]] = {}
     for kind, name, entry in entries_of(log):
         if kind == "endorsement" and endorsement_holds(entry, bundles[entry["region"]]):
             keys.add((entry["region"], entry["key"]))
@@ -233,14 +233,15 @@ def verify_log(log: pathlib.Path, bundles: dict[str, pathlib.Path]) -> tuple[set
             assert (entry["region"], entry["key"]) in keys, "the key of a batch was endorsed before it"
             assert entry["count"] == len(leaves) and root_of(leaves).hex() == entry["root"]
             assert signature_holds(bytes_of(entry["key"]), batch_text(entry), bytes_of(entry["signature"]))
-            proven.update(leaves)
+            proven.update((entry["of"], entry["region"], entry["for"], leaf) for leaf in leaves)
         elif kind == "closed":
             for attempt in entry.get("attempts", []):
                 if "attestation" not in attempt:
                     continue
                 statement = attestation_of(name, entry, attempt)
-                answered.setdefault(name, []).append(attestation_leaf(statement))
-    return set(answered), {name for name, leaves in answered.items() if proven.issuperset(leaves)}
+                awaited = ("attestations", statement["dst"], statement["src"], attestation_leaf(statement))
+                answered.setdefault(name, []).append(awaited)
+    return set(answered), {name for name, awaited in answered.items() if proven.issuperset(awaited)}
 
 
 # --- golden vectors --------------------------------------------------------------------------------------------------
