@@ -227,6 +227,7 @@ def failed_over(kind: str | None):
         finally:
             dublin.report_changes = DRAINS
             frankfurt.model("ok")
+            eventually(lambda: trial.deployment.verdict_on(DUBLIN) == "draining", 20)
             eventually(lambda: milan(trial).links()[FRANKFURT] == "up", 20)
             eventually(lambda: seen_by_milan(trial, FRANKFURT)["ready"], 20)
         if not kind:

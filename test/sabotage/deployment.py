@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from certificates import LOOK_ALIKES, ONLY_THE_CHAIN, Store
 from link import Impostor, Reply, Request
-from support.deployment import FRANKFURT, LONDON, MILAN, ROOT, eventually
+from support.deployment import FRANKFURT, LONDON, MILAN, NOVA, ROOT, eventually
 from world import DUBLIN, PEER, PIRATE, ZURICH, ADDRESSES, Gateway, Host, Network
 
 REAL = (MILAN, FRANKFURT, LONDON, ZURICH)
@@ -106,6 +106,11 @@ class Deployment(Network):
             known.add(event["eventID"])
         return new
 
+    def verdict_on(self, region: str) -> str | None:
+        """What Milan's router would say of it now; None where it need not ask, since Milan has room."""
+        considered = self.hosts[MILAN].admin(f"/v1/route?profile={NOVA}")["considered"]
+        return next((one["verdict"] for one in considered if one["region"] == region), None)
+
     def only(self, *able: str) -> None:
         """Of Milan's candidates only these have room: model servers of the others are sick, Dublin says it drains."""
         if able == self.able:
@@ -126,6 +131,9 @@ class Deployment(Network):
             if (here["backendsReady"] == here["backends"]) != (MILAN in able):
                 return False
             peers = {peer["region"]: peer for peer in self.hosts[MILAN].admin("/v1/status")["peers"]}
+            verdict = self.verdict_on(DUBLIN)
+            if verdict and (verdict == "draining") == (DUBLIN in able):
+                return False
             return all(any(model["ready"] for model in peers[name]["models"]) == ready
                        for name, ready in expected.items())
         eventually(settled, 20)
