@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <iterator>
 #include <system_error>
 
@@ -101,14 +102,20 @@ void CloseDatabase::operator()(sqlite3* database) const {
 
 Result<Database> open_database(const std::string& path) {
   // Made by us and not by SQLite, whose mode would be the umask's; its -wal and -shm files take the
-  // mode of this one.
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) {
+  // mode of this one. Never opened where it exists: to close any descriptor of a file ends all
+  // locks that this process has on it (POSIX), those of the connections that are open included, and
+  // who reads the store next from outside would take himself for the last one and remove its -wal
+  // file.
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file >= 0) ::close(file);
+  int error = file < 0 && errno != EEXIST ? errno : 0;
+  if (std::error_code unknown; file < 0 && std::filesystem::is_symlink(path, unknown))
+    error = ELOOP;
+  if (error != 0) {
     return fail(ErrorCode::store_unavailable,
                 fmt::format("The document store {} cannot be opened: {}.", path,
-                            std::generic_category().message(errno)));
+                            std::generic_category().message(error)));
   }
-  ::close(file);
   sqlite3* raw = nullptr;
   const int opened =
       sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);

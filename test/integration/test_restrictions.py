@@ -1,8 +1,11 @@
 """Regions taken out of use by operators: cordon, drain, exclude, through `tidegate` and real gateways."""
 
+import contextlib
 import json
 import os
+import pathlib
 import signal
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -125,6 +128,10 @@ def test_status_metrics_route_and_events_show_it(regions, restrict):
 
 
 def test_it_survives_the_death_of_the_gateway(regions, bedrock, restrict):
+    # Somebody looks into the store before: as the last one to close it he would take its -wal file away.
+    store = pathlib.Path(regions.region(MILAN).admin_socket).with_name("documents.sqlite")
+    with contextlib.closing(sqlite3.connect(store, timeout=10)) as database:
+        assert database.execute("SELECT count(*) FROM region_restrictions").fetchone() == (0,)
     restrict("exclude", MILAN, "--from", MILAN)
     gateway = regions.gateway_pid(MILAN)
     os.kill(gateway, signal.SIGKILL)
