@@ -168,7 +168,7 @@ inline constexpr std::size_t batches_known_max =
     8 * batches_kept_max;                    // of one Region, so that none is taken twice
 inline constexpr auto batch_age_max = 5min;  // an older one is not taken: nobody sends it again
 inline constexpr std::size_t leaves_waiting_max =
-    65'536;  // of one Region, to be signed or to come signed; more: an alarm, and the oldest go
+    65'536;  // of one Region, to be signed or to come signed; more: an alarm, and none is added
 inline constexpr std::size_t endorsements_max =
     1'024;  // of one Region's keys, remembered: a start makes one
 inline constexpr std::size_t verify_findings_max = 100;  // told of one log

@@ -1,6 +1,6 @@
 #include "peer/packed.hpp"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/limits.hpp"
 
@@ -38,8 +38,7 @@ std::uint64_t Unpacker::read(int octets) {
 }
 
 void Unpacker::digest(Sha256& digest) {
-  const std::string_view bytes = take(digest.size());
-  std::memcpy(digest.data(), bytes.data(), bytes.size());
+  std::ranges::copy(take(digest.size()), digest.begin());
 }
 
 void Unpacker::text(std::string& text) {
