@@ -23,11 +23,12 @@ std::int64_t unix_ms(WallTime t) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
 }
 
-// The names that this catalogue allows for the token's profile and source.
+// The names that this catalogue allows for the token's profile and source. Both lists are sorted;
+// of one that were not, a search may miss a Region, and never finds one that is not there.
 bool allows(const catalog::Row& row, std::string_view region) {
-  return std::ranges::any_of(row.destinations(), [&](const auto& destination) {
-    return destination.region().str() == region;
-  });
+  return std::ranges::binary_search(
+      row.destinations(), region, {},
+      [](const auto& destination) -> std::string_view { return destination.region().str(); });
 }
 
 }  // namespace
@@ -42,8 +43,8 @@ Admission::Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::R
 Result<void> Admission::admit(const AdmissionQuestion& question) const {
   if (sabotage::off(sabotage::Layer::admission)) return {};
   TRY_VOID(check_request(question));
-  TRY(const catalog::Row* row, row_of(question.token));
-  TRY_VOID(check_destination(*row, question.token));
+  TRY(const NamedRow named, row_of(question.token));
+  TRY_VOID(check_destination(named, question.token));
   // Last, so that only what would have run uses a token up.
   switch (replay_->use(question.token.jti, question.token.expires_ms)) {
     case ReplayTable::Seen::fresh:
@@ -95,7 +96,7 @@ Result<void> Admission::check_request(const AdmissionQuestion& question) const {
 
 // Is it a row of this Region's own table? Versions and hashes are compared, epochs never: during a
 // rolling update the source may still have an older one.
-Result<const catalog::Row*> Admission::row_of(const RoutingToken& token) const {
+Result<NamedRow> Admission::row_of(const RoutingToken& token) const {
   const auto& profiles = catalog_->profiles();
   const auto newest = profiles.find(token.profile);
   if (newest == profiles.end()) {
@@ -132,27 +133,24 @@ Result<const catalog::Row*> Admission::row_of(const RoutingToken& token) const {
   if (token.model_id != profile->model_id) {
     return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
   }
-  return &row->second;
+  return NamedRow{.profile = profile, .row = &row->second};
 }
 
 // May it run here?
-Result<void> Admission::check_destination(const catalog::Row& row,
-                                          const RoutingToken& token) const {
+Result<void> Admission::check_destination(const NamedRow& named, const RoutingToken& token) const {
+  const catalog::Row& row = *named.row;
   if (!allows(row, self_.str())) {
     return refuse("not_in_row", fmt::format("{} is not a destination of {} for {}", self_.str(),
                                             token.profile, token.source));
   }
   // The row may itself be wrong; its geography says so in another place.
-  const catalog::Profile* profile = catalog_->profile(row.profile_id(), row.version());
-  const auto geography =
-      profile ? catalog_->geographies().find(profile->geography) : catalog_->geographies().end();
-  const bool inside =
-      geography != catalog_->geographies().end() &&
-      (geography->second.everywhere() ||
-       std::ranges::find(geography->second.regions, self_) != geography->second.regions.end());
+  const auto geography = catalog_->geographies().find(named.profile->geography);
+  const bool inside = geography != catalog_->geographies().end() &&
+                      (geography->second.everywhere() ||
+                       std::ranges::binary_search(geography->second.regions, self_));
   if (!inside && self_.str() != token.source) {
     return refuse("outside_geography", fmt::format("{} is not in the geography {}", self_.str(),
-                                                   profile ? profile->geography : "none"));
+                                                   named.profile->geography));
   }
   for (const std::string& region : token.subset) {
     if (!allows(row, region)) {

@@ -33,8 +33,8 @@ class Admission {
   // What admit() asks of the catalogue, by itself, for the proof: which row of this Region's own
   // catalogue the token names, of the version in force or an older one that is not revoked; and
   // whether this Region may take it.
-  Result<const catalog::Row*> row_of(const RoutingToken& token) const;
-  Result<void> check_destination(const catalog::Row& row, const RoutingToken& token) const;
+  Result<NamedRow> row_of(const RoutingToken& token) const;
+  Result<void> check_destination(const NamedRow& named, const RoutingToken& token) const;
 
  private:
   Result<void> check_request(const AdmissionQuestion& question) const;

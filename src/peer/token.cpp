@@ -46,7 +46,7 @@ void pack(Codec& codec, Token& t) {
   codec.number(t.expires_ms);
 }
 
-Result<const catalog::Row*> TokenSigner::row_of(const RoutingToken& token) const {
+Result<NamedRow> TokenSigner::row_of(const RoutingToken& token) const {
   const catalog::Profile* profile = catalog_->profile(token.profile);
   if (!profile) {
     return refuse("unknown_profile",
@@ -68,21 +68,21 @@ Result<const catalog::Row*> TokenSigner::row_of(const RoutingToken& token) const
   if (token.model_id != profile->model_id) {
     return refuse("model", fmt::format("{} is not the model of {}", token.model_id, token.profile));
   }
-  return row;
+  return NamedRow{.profile = profile, .row = row};
 }
 
-Result<void> TokenSigner::check_destination(const catalog::Row& row,
+Result<void> TokenSigner::check_destination(const NamedRow& named,
                                             const RoutingToken& token) const {
-  if (token.destination == token.source || !row.find(catalog::RegionId(token.destination))) {
+  const catalog::Row& row = *named.row;
+  const catalog::RegionId destination(token.destination);
+  if (token.destination == token.source || !row.find(destination)) {
     return refuse("not_in_row", fmt::format("{} is not a destination of {} from {}",
                                             token.destination, token.profile, token.source));
   }
   // A wrong row is in the same document, but seldom in the same place.
-  const catalog::Profile* profile = catalog_->profile(row.profile_id(), row.version());
-  const catalog::Geography* geography = profile ? catalog_->geography(profile->geography) : nullptr;
+  const catalog::Geography* geography = catalog_->geography(named.profile->geography);
   if (!geography ||
-      (!geography->everywhere() &&
-       !std::ranges::binary_search(geography->regions, catalog::RegionId(token.destination)))) {
+      (!geography->everywhere() && !std::ranges::binary_search(geography->regions, destination))) {
     return refuse("outside_geography",
                   fmt::format("the row of {} leads out of its geography, to {}", token.profile,
                               token.destination));
@@ -104,8 +104,8 @@ Result<void> TokenSigner::check_destination(const catalog::Row& row,
 Result<SealedToken> TokenSigner::sign(const RoutingToken& token,
                                       std::string_view link_secret) const {
   if (!sabotage::off(sabotage::Layer::signer)) {
-    TRY(const catalog::Row* row, row_of(token));
-    TRY_VOID(check_destination(*row, token));
+    TRY(const NamedRow named, row_of(token));
+    TRY_VOID(check_destination(named, token));
   }
   if (link_secret.size() < 32 || !is_well_formed(token)) {
     return refuse("malformed", "the routing token is not complete");

@@ -48,6 +48,12 @@ attest::Attestation attestation_of(const RoutingToken& token, const Sha256& toke
                                    const Sha256& answer, std::string_view outcome,
                                    std::int64_t at_ms);
 
+// What a token names in a catalogue: a row, and the version of the profile that has it.
+struct NamedRow {
+  const catalog::Profile* profile;
+  const catalog::Row* row;
+};
+
 class TokenSigner {
  public:
   // `catalog` is read here once more, independently of the router.
@@ -59,8 +65,8 @@ class TokenSigner {
   Result<SealedToken> sign(const RoutingToken& token, std::string_view link_secret) const;
   // What sign() asks first, by itself, for the proof: which row of the catalogue the token names,
   // of the version in force or an older one that is still admitted; and whether it may go there.
-  Result<const catalog::Row*> row_of(const RoutingToken& token) const;
-  Result<void> check_destination(const catalog::Row& row, const RoutingToken& token) const;
+  Result<NamedRow> row_of(const RoutingToken& token) const;
+  Result<void> check_destination(const NamedRow& named, const RoutingToken& token) const;
 
  private:
   std::shared_ptr<const catalog::Catalog> catalog_;

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/error.hpp"
 
@@ -58,7 +59,7 @@ class Oracle {
   bool lists(const Names& names, const std::string& source, const std::string& destination) const;
 
   Names regions_;
-  std::map<std::string, std::string> partitions_;  // by Region
+  std::unordered_map<std::string, std::string> partitions_;  // by Region
   std::map<std::string, Geography> geographies_;
   std::map<std::string, Versions> profiles_;
   std::map<std::string, std::int64_t> revoked_;

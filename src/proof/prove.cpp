@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 
 #include "proof/layers.hpp"
@@ -52,7 +53,7 @@ class Walk {
   // What stays the same for all destinations of one source.
   struct Answers {
     Result<gateway::Target> target;
-    Result<const catalog::Row*> signer, admission;
+    Result<peer::NamedRow> signer, admission;
     bool without_grant = false;                     // let in without the operator's grant
     const std::vector<bool>* placements = nullptr;  // of the target, by Region; null without one
   };
@@ -130,12 +131,24 @@ class Walk {
       return;  // no row, and each layer says so without asking where to
     }
     if (answers.target) answers.placements = &source_.placements(*answers.target);
-    const Oracle::Names allowed = oracle_.allowed(profile, source.str());
-    report_.allowed += allowed.size();
+    const std::vector<bool> allowed = allowed_of(profile, source);
+    report_.allowed += static_cast<std::size_t>(std::ranges::count(allowed, true));
     for (std::size_t i = 0; i < regions_.size(); ++i) {
-      ask(subjects, answers, source, i, allowed.contains(regions_[i].str()));
+      ask(subjects, answers, source, i, allowed[i]);
     }
     ask_whole(subjects, answers, source, allowed);
+  }
+
+  // What the oracle allows, by Region.
+  std::vector<bool> allowed_of(const Oracle::Profile& profile, const RegionId& source) const {
+    const Oracle::Names names = oracle_.allowed(profile, source.str());
+    auto next = names.begin();
+    std::vector<bool> out;
+    for (const RegionId& region : regions_) {  // both are sorted by name
+      out.push_back(next != names.end() && *next == region.str());
+      if (out.back()) ++next;
+    }
+    return out;
   }
 
   void check_hashes(const Subjects& subjects, const RegionId& source, const catalog::Row* sent,
@@ -155,11 +168,11 @@ class Walk {
 
   Result<void> signs(const Subjects& subjects, const Answers& answers) const {
     if (!answers.signer) return fail(answers.signer.error());
-    return source_.signer().check_destination(**answers.signer, subjects.sent);
+    return source_.signer().check_destination(*answers.signer, subjects.sent);
   }
   Result<void> admits(const Subjects& subjects, const Answers& answers, std::size_t region) const {
     if (!answers.admission) return fail(answers.admission.error());
-    return destination_.door(region).check_destination(**answers.admission, subjects.received);
+    return destination_.door(region).check_destination(*answers.admission, subjects.received);
   }
 
   void ask(Subjects& subjects, const Answers& answers, const RegionId& source, std::size_t region,
@@ -200,10 +213,10 @@ class Walk {
   // The layers were asked part by part, which is quick. Once for each row, and once for a Region
   // outside it, they are asked as a request asks them, MAC and replay table included.
   void ask_whole(Subjects& subjects, const Answers& answers, const RegionId& source,
-                 const Oracle::Names& allowed) {
+                 const std::vector<bool>& allowed) {
     bool inside = false, outside = false;
     for (std::size_t i = 0; i < regions_.size() && !(inside && outside); ++i) {
-      bool& done = allowed.contains(regions_[i].str()) ? inside : outside;
+      bool& done = allowed[i] ? inside : outside;
       if (done || regions_[i] == source) continue;
       done = true;
       subjects.sent.destination = subjects.received.destination = regions_[i].str();
