@@ -135,7 +135,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(const TlsFiles& files, Wall
   SSL_CTX* const context = made->native();
   SSL_CTX_set_options(
       context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);  // idle connections hold no buffers
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);  // a thousand idle connections hold none
   log_keys(context);
 
   TRY_VOID(open(files.certificate, "certificate"));
@@ -297,6 +297,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_peers(const TlsFiles& 
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_max_early_data(context, 0);
+  SSL_CTX_clear_mode(context, SSL_MODE_RELEASE_BUFFERS);  // links are few and seldom idle
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(context, PeerVerifier::verify, made.get());
   SSL_CTX_set_alpn_select_cb(context, choose_alpn, &alpn_peers);

@@ -5,7 +5,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <array>
+#include <algorithm>
+#include <cstring>
 
 #include "base/limits.hpp"
 
@@ -15,6 +16,18 @@ namespace {
 // A label of our own (RFC 5705, section 4): the key that routing tokens of this link are bound to.
 constexpr std::string_view exporter_label = "EXPORTER-tidegate-routing-token";
 constexpr std::size_t exporter_bytes = 32;
+constexpr std::size_t farewell_bytes_max = 256;  // an alert, and what else is that short
+
+// What `bytes` of plain text become, at most (RFC 8446, section 5.2).
+constexpr std::size_t record_room(std::size_t bytes) {
+  constexpr std::size_t text_max = 16384, around = 5 + 1 + 16;  // header, content type, tag
+  return bytes + (bytes / text_max + 2) * around;
+}
+
+// OpenSSL asks for an empty queue before each call, and emptying it walks through all its places.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
 
 std::string last_reason() {
   const unsigned long code = ERR_peek_last_error();
@@ -24,6 +37,39 @@ std::string last_reason() {
 }
 
 }  // namespace
+
+struct TlsStream::RecordsBio {
+  static BIO* make(Records& records) {
+    static BIO_METHOD* const method = [] {
+      BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "records");
+      BIO_meth_set_read(made, read);
+      BIO_meth_set_write(made, write);
+      BIO_meth_set_ctrl(made, control);
+      return made;
+    }();
+    BIO* bio = BIO_new(method);
+    BIO_set_data(bio, &records);
+    BIO_set_init(bio, 1);
+    return bio;
+  }
+  static int read(BIO* bio, char* into, int size) {
+    std::string_view& incoming = static_cast<Records*>(BIO_get_data(bio))->incoming;
+    BIO_clear_retry_flags(bio);
+    if (incoming.empty()) {
+      BIO_set_retry_read(bio);
+      return -1;
+    }
+    const std::size_t taken = std::min(incoming.size(), static_cast<std::size_t>(size));
+    std::memcpy(into, incoming.data(), taken);
+    incoming.remove_prefix(taken);
+    return static_cast<int>(taken);
+  }
+  static int write(BIO* bio, const char* from, int size) {
+    static_cast<Records*>(BIO_get_data(bio))->outgoing.append(from, static_cast<std::size_t>(size));
+    return size;
+  }
+  static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+};
 
 TlsStream::TlsStream(EpollLoop& loop, std::unique_ptr<SocketStream> socket,
                      std::shared_ptr<const TlsContext> context,
@@ -35,7 +81,8 @@ TlsStream::TlsStream(EpollLoop& loop, std::unique_ptr<SocketStream> socket,
       info_(socket_->info()),
       buffer_(std::make_unique_for_overwrite<char[]>(limits::read_buffer_bytes)),
       flushed_(loop) {
-  SSL_set_bio(ssl_, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  BIO* const records = RecordsBio::make(records_);
+  SSL_set_bio(ssl_, records, records);
   SSL_set_app_data(ssl_, &check_);
   if (role == Role::server) {
     SSL_set_accept_state(ssl_);
@@ -94,7 +141,8 @@ Task<Result<std::unique_ptr<Stream>>> TlsStream::establish(EpollLoop& loop,
         timed_out = true;
         socket->close();
       });
-  BIO_write(SSL_get_rbio(stream->ssl_), already_read.data(), static_cast<int>(already_read.size()));
+  stream->records_.first = std::move(already_read);
+  stream->records_.incoming = stream->records_.first;
   auto result = co_await stream->handshake();
   loop.cancel(timer);
   if (timed_out) co_return fail(stream->refused("the TLS handshake took too long"));
@@ -115,7 +163,7 @@ Error TlsStream::refused(std::string_view what) const {
 
 Task<Result<void>> TlsStream::handshake() {
   for (;;) {
-    ERR_clear_error();
+    forget_errors();
     const int done = SSL_do_handshake(ssl_);
     const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_, done);
     std::string reason =
@@ -165,7 +213,9 @@ bool TlsStream::trusted_by(const TlsContext& context) const {
 Task<Result<bool>> TlsStream::receive() {
   auto got = co_await socket_->read({buffer_.get(), limits::read_buffer_bytes});
   if (!got) co_return fail(std::move(got).error());
-  if (*got > 0) BIO_write(SSL_get_rbio(ssl_), buffer_.get(), static_cast<int>(*got));
+  // OpenSSL asks for more only when it has taken all that came before.
+  records_.first = {};
+  records_.incoming = {buffer_.get(), *got};
   co_return *got > 0;
 }
 
@@ -175,14 +225,9 @@ Task<Result<void>> TlsStream::flush() {
   if (flushing_) co_return Result<void>{};
   flushing_ = true;
   Result<void> result;
-  std::string records;
-  while (result) {
-    BIO* out = SSL_get_wbio(ssl_);
-    const std::size_t pending = BIO_ctrl_pending(out);
-    if (pending == 0) break;
-    records.resize(pending);
-    BIO_read(out, records.data(), static_cast<int>(pending));
-    result = co_await socket_->write(records);
+  while (result && !records_.outgoing.empty()) {
+    const std::string leaving = std::exchange(records_.outgoing, {});
+    result = co_await socket_->write(leaving);
   }
   flushing_ = false;
   flushed_.set();
@@ -191,7 +236,7 @@ Task<Result<void>> TlsStream::flush() {
 
 Task<Result<std::size_t>> TlsStream::read(std::span<char> into) {
   for (;;) {
-    ERR_clear_error();
+    forget_errors();
     const int got = SSL_read(ssl_, into.data(), static_cast<int>(into.size()));
     if (got > 0) co_return static_cast<std::size_t>(got);
     const int error = SSL_get_error(ssl_, got);
@@ -209,9 +254,10 @@ Task<Result<void>> TlsStream::write(std::string_view first, std::string_view sec
   // The reader's few bytes first, so that this write's result is its own.
   flushed_.reset();
   while (flushing_) co_await flushed_.wait();
+  records_.outgoing.reserve(records_.outgoing.size() + record_room(first.size() + second.size()));
   for (const std::string_view part : {first, second}) {
     if (part.empty()) continue;
-    ERR_clear_error();
+    forget_errors();
     if (SSL_write(ssl_, part.data(), static_cast<int>(part.size())) <= 0)
       co_return fail(broken(last_reason()));
   }
@@ -220,15 +266,13 @@ Task<Result<void>> TlsStream::write(std::string_view first, std::string_view sec
 
 void TlsStream::farewell() {
   if (!established_ || std::exchange(said_farewell_, true)) return;
-  ERR_clear_error();
+  forget_errors();
   SSL_shutdown(ssl_);
-  ERR_clear_error();
-  std::array<char, 256> alert;
-  BIO* out = SSL_get_wbio(ssl_);
-  // Not in the middle of a write: the alert would land inside another record.
-  if (flushing_ || BIO_ctrl_pending(out) > alert.size()) return;
-  const int size = BIO_read(out, alert.data(), static_cast<int>(alert.size()));
-  if (size > 0) socket_->send_now({alert.data(), static_cast<std::size_t>(size)});
+  forget_errors();
+  // Not in the middle of a write, nor behind one that broke: the alert would land inside another
+  // record.
+  if (flushing_ || records_.outgoing.size() > farewell_bytes_max) return;
+  if (!records_.outgoing.empty()) socket_->send_now(std::exchange(records_.outgoing, {}));
 }
 
 void TlsStream::shutdown_write() {

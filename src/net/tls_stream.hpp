@@ -54,6 +54,14 @@ class TlsStream final : public Stream {
                                                          std::unique_ptr<TlsStream> stream,
                                                          std::string already_read,
                                                          Duration timeout);
+  // The records on both sides of OpenSSL: what came and it has not read, what it wrote and has not
+  // left. A BIO of our own works on them, so that nothing is copied on the way.
+  struct Records {
+    std::string first;     // what came before this stream was made; `incoming` may be a part of it
+    std::string_view incoming;
+    std::string outgoing;
+  };
+  struct RecordsBio;
   Task<Result<void>> handshake();
   // Lends the transport's next bytes to OpenSSL; false at the end of the stream.
   Task<Result<bool>> receive();
@@ -70,6 +78,7 @@ class TlsStream final : public Stream {
   http::ConnectionInfo info_;
   std::string alpn_;
   std::unique_ptr<char[]> buffer_;
+  Records records_;
   Event flushed_;
   bool flushing_ = false;
   bool established_ = false;

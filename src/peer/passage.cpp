@@ -134,7 +134,6 @@ class Passage {
                             .target = std::string(execute_path),
                             .headers = {},
                             .body = request_.body};
-    out.headers.add("content-type", "application/json");
     out.headers.add(token_header, request_.token);
     out.headers.add(operation_header, request_.operation);
     if (!request_.traceparent.empty()) out.headers.add("traceparent", request_.traceparent);
