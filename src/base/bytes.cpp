@@ -213,11 +213,19 @@ std::string to_lower_ascii(std::string_view text) {
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
-    // Nearly always all ASCII.
+    // Nearly always all ASCII, and often a name.
+    constexpr std::uint64_t highs = 0x8080'8080'8080'8080;
     if (std::array<std::uint64_t, 4> words; text.size() - i >= sizeof words) {
       std::memcpy(words.data(), text.data() + i, sizeof words);
-      if (((words[0] | words[1] | words[2] | words[3]) & 0x8080'8080'8080'8080) == 0) {
+      if (((words[0] | words[1] | words[2] | words[3]) & highs) == 0) {
         i += sizeof words;
+        continue;
+      }
+    }
+    if (std::uint64_t word = 0; text.size() - i >= sizeof word) {
+      std::memcpy(&word, text.data() + i, sizeof word);
+      if ((word & highs) == 0) {
+        i += sizeof word;
         continue;
       }
     }

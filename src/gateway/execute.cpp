@@ -147,7 +147,7 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
   peer::PassageResult passed = co_await peer::pass(exchange, std::move(channel),
                                                    {.request_id = trail.request_id,
                                                     .operation = token.operation,
-                                                    .token = std::move(signed_token->wire),
+                                                    .token = std::move(signed_token->bytes),
                                                     .traceparent = trail.traceparent,
                                                     .body = trail.call->body,
                                                     .region = destination.str(),

@@ -329,7 +329,7 @@ TEST(Gateway, HealthAndMetricsNeedNoCredentials) {
 TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
   // What a lying source could do with a link of its own: straight to Frankfurt's peer door.
   TestDeployment eu;
-  const auto to_door = [&](const std::string& peer_uri, http::Headers headers, std::string body) {
+  const auto to_door = [&](const std::string& peer_uri, std::string token, std::string body) {
     auto reply = std::make_shared<Reply>();
     http::ConnectionInfo view{.remote_address = "10.0.0.9",
                               .tls_version = {},
@@ -338,11 +338,14 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
                               .exporter_secret = std::string(32, 's')};
     auto channel = std::make_shared<http::MemoryChannel>(
         eu.loop, eu.at("eu-central-1").workers[0].worker->peer_handler(), view, view, 1ms);
-    spawn([](std::shared_ptr<http::MemoryChannel> c, http::Headers h, std::string b,
+    spawn([](std::shared_ptr<http::MemoryChannel> c, std::string t, std::string b,
              std::shared_ptr<Reply> r) -> Task<void> {
-      auto sent = co_await c->send(
-          {.method = "POST", .target = std::string(peer::execute_path), .headers = h, .body = b},
-          {.connect = 9s, .first_byte = 9s, .idle = 9s}, nullptr);
+      auto sent = co_await c->send({.method = "POST",
+                                    .target = std::string(peer::execute_path),
+                                    .headers = {{"x-tidegate-operation", "Converse"}},
+                                    .body = b,
+                                    .front = peer::token_front(t)},
+                                   {.connect = 9s, .first_byte = 9s, .idle = 9s}, nullptr);
       auto head = co_await (*sent)->head();
       r->status = head->status;
       r->headers = head->headers;
@@ -351,7 +354,7 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
         r->body += *piece;
       }
       r->done = true;
-    }(channel, std::move(headers), std::move(body), reply));
+    }(channel, std::move(token), std::move(body), reply));
     EXPECT_TRUE(eu.run_until_done({reply}));
     return reply;
   };
@@ -375,25 +378,21 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
                                              .count() +
                                          30'000};
   const std::string wire =
-      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 's'))->wire;
+      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 's'))->bytes;
   const std::string other_link =
-      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 't'))->wire;
-  const auto headers = [](std::string t) {
-    return http::Headers{{std::string(peer::token_header), std::move(t)},
-                         {"x-tidegate-operation", "Converse"}};
-  };
+      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 't'))->bytes;
   const std::string milan = "spiffe://eu-south-1.test.internal/gw/1";
 
-  EXPECT_EQ(to_door(milan, headers(wire), body)->status, 200);
+  EXPECT_EQ(to_door(milan, wire, body)->status, 200);
   const std::size_t bodies = eu.at("eu-central-1").model->bodies.size();
-  EXPECT_EQ(to_door(milan, headers(wire), body)->status, 403) << "replayed";
-  EXPECT_EQ(to_door(milan, headers(other_link), body)->status, 403) << "another link's";
-  EXPECT_EQ(to_door(milan, {}, body)->status, 403) << "none";
-  EXPECT_EQ(to_door("spiffe://eu-west-2.test.internal/gw/1", headers(wire), body)->status, 403)
+  EXPECT_EQ(to_door(milan, wire, body)->status, 403) << "replayed";
+  EXPECT_EQ(to_door(milan, other_link, body)->status, 403) << "another link's";
+  EXPECT_EQ(to_door(milan, "", body)->status, 403) << "none";
+  EXPECT_EQ(to_door("spiffe://eu-west-2.test.internal/gw/1", wire, body)->status, 403)
       << "another Region's";
-  EXPECT_EQ(to_door("spiffe://us-east-1.test.internal/gw/1", headers(wire), body)->status, 403)
+  EXPECT_EQ(to_door("spiffe://us-east-1.test.internal/gw/1", wire, body)->status, 403)
       << "a stranger's";
-  EXPECT_EQ(to_door("", headers(wire), body)->status, 403) << "no certificate";
+  EXPECT_EQ(to_door("", wire, body)->status, 403) << "no certificate";
   EXPECT_EQ(eu.at("eu-central-1").model->bodies.size(), bodies) << "no payload reached a model";
   std::size_t violations = 0;
   for (const auto& event : eu.service_events("eu-central-1"))

@@ -42,6 +42,15 @@ class HashingExchange final : public http::Exchange {
   Sha256Hasher hasher_;
 };
 
+// Another Region may have the memory for the body.
+Error no_memory_here() {
+  return {.code = ErrorCode::peer_capacity,
+          .retry = Retry::other_region,
+          .message = "too many request bodies are held here",
+          .mend = {},
+          .why = {}};
+}
+
 }  // namespace
 
 Task<void> PeerDoor::serve(http::Exchange& exchange) {
@@ -163,27 +172,43 @@ Task<void> PeerDoor::tokens(http::Exchange& exchange, const peer::RegionIdentity
   if (co_await exchange.begin(std::move(head))) co_await exchange.finish({}, {});
 }
 
+Task<Result<std::string>> PeerDoor::read_token(http::Exchange& exchange, BodyLease& lease,
+                                               std::string& begun) {
+  const auto none = [] {
+    return fail(Error{.code = ErrorCode::fence_refused,
+                      .message = "a request without its routing token",
+                      .mend = {},
+                      .why = "no_token"});
+  };
+  for (;;) {
+    if (begun.size() >= peer::token_length_bytes) {
+      const std::size_t size = std::size_t{static_cast<std::uint8_t>(begun[0])} << 8 |
+                               static_cast<std::uint8_t>(begun[1]);
+      if (size == 0 || size > limits::token_bytes_max) co_return none();
+      if (const std::size_t end = peer::token_length_bytes + size; begun.size() >= end) {
+        std::string sealed = begun.substr(peer::token_length_bytes, size);
+        begun.erase(0, end);
+        co_return sealed;
+      }
+    }
+    CO_TRY(const std::string piece, co_await exchange.next_body());
+    if (piece.empty()) co_return none();
+    if (!lease.grow(piece.size())) co_return fail(no_memory_here());
+    begun += piece;
+  }
+}
+
 Task<Result<peer::OpenedToken>> PeerDoor::admit(http::Exchange& exchange,
                                                 const peer::RegionIdentity& peer, BodyLease& lease,
                                                 std::string& body) {
-  const http::RequestHead& head = exchange.head();
-  const auto wire = head.headers.get(peer::token_header);
-  if (!wire || head.headers.count(peer::token_header) != 1) {
-    co_return fail({.code = ErrorCode::fence_refused,
-                    .message = "a request without its routing token",
-                    .mend = {},
-                    .why = "no_token"});
-  }
-  CO_TRY(peer::OpenedToken opened, peer::open_token(*wire, exchange.connection().exporter_secret));
+  CO_TRY(const std::string sealed, co_await read_token(exchange, lease, body));
+  CO_TRY(peer::OpenedToken opened, peer::open_token(sealed, exchange.connection().exporter_secret));
   const peer::RoutingToken& token = opened.token;
-  auto whole = co_await read_body(exchange, lease);
-  if (!whole &&
-      whole.error().code == ErrorCode::overloaded) {  // another Region may have the memory
-    whole.error().code = ErrorCode::peer_capacity;
-  }
+  auto whole = co_await read_body(exchange, lease, std::move(body));
+  if (!whole && whole.error().code == ErrorCode::overloaded) co_return fail(no_memory_here());
   CO_TRY(body, std::move(whole));
   const Sha256 body_hash = sha256(body);
-  const std::string operation(head.headers.get(peer::operation_header).value_or(""));
+  const std::string operation(exchange.head().headers.get(peer::operation_header).value_or(""));
   const auto snapshot = worker_.snapshot();
   CO_TRY_VOID(snapshot->admission->admit({.peer_region = peer.region.str(),
                                           .token = token,

@@ -28,6 +28,9 @@ class PeerDoor final : public http::Handler {
   // What the peer asked of this Region, signed by it.
   Task<void> tokens(http::Exchange& exchange, const peer::RegionIdentity& peer);
   Task<void> execute(http::Exchange& exchange, const peer::RegionIdentity& peer);
+  // The token as it was sealed; `begun` gets what came of the client's body with it.
+  Task<Result<std::string>> read_token(http::Exchange& exchange, BodyLease& lease,
+                                       std::string& begun);
   // The token, believed: opened under this link's secret and admitted by this Region's own
   // catalogue.
   Task<Result<peer::OpenedToken>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,

@@ -25,8 +25,8 @@ Result<void> check_encoding(const http::RequestHead& head) {
 
 }  // namespace
 
-Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease) {
-  std::string body;
+Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease, std::string begun) {
+  std::string body = std::move(begun);
   for (;;) {
     CO_TRY(std::string piece, co_await exchange.next_body());
     if (piece.empty()) co_return body;

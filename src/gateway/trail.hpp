@@ -39,8 +39,10 @@ class BodyLease {
   std::size_t held_ = 0;
 };
 
-// The whole body, held under the lease. Errors: those of next_body(), overloaded.
-Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease);
+// The whole body, held under the lease; `begun` is what of it was read before. Errors: those of
+// next_body(), overloaded.
+Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease,
+                                    std::string begun = {});
 
 // receive(): which operation, and the whole body.
 struct Call {

@@ -11,8 +11,9 @@ namespace tidegate::http {
 struct ClientRequest {
   std::string method;
   std::string target;
-  Headers headers;        // without host, content-length, connection: the client adds them
-  std::string_view body;  // sent whole; must live until head() has returned
+  Headers headers;         // without host, content-length, connection: the client adds them
+  std::string_view body;   // sent whole; must live until head() has returned
+  std::string front = {};  // the body's first bytes, before `body`
 };
 
 struct ClientTimeouts {

@@ -125,8 +125,8 @@ class ResponseEncoder {
   std::string head_;  // without its end, which says how the body is framed
 };
 
-// The head of a request with host and content-length. Errors: validation (bytes that a head cannot
-// carry).
+// The head of a request with host and content-length, and its front behind it. Errors: validation
+// (bytes that a head cannot carry).
 Result<std::string> encode_request_head(const ClientRequest& request, std::string_view host);
 
 inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";

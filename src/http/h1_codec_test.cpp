@@ -322,6 +322,8 @@ TEST(H1ClientRequest, RefusesWhatAHeadCannotCarry) {
   const ClientRequest good{"POST", "/v1/chat", {{"a", "b"}}, "{}"};
   EXPECT_EQ(*encode_request_head(good, "h:1"),
             "POST /v1/chat HTTP/1.1\r\nhost: h:1\r\na: b\r\ncontent-length: 2\r\n\r\n");
+  EXPECT_EQ(*encode_request_head({"POST", "/", {}, "{}", "ab"}, "h"),
+            "POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\nab");
   EXPECT_FALSE(encode_request_head({"POST", "/a b", {}, ""}, "h"));
   EXPECT_FALSE(encode_request_head({"POST", "/", {{"a", "b\r\nc: d"}}, ""}, "h"));
   EXPECT_FALSE(encode_request_head({"POST", "/", {{"a b", "c"}}, ""}, "h"));

@@ -149,12 +149,14 @@ Result<std::string> encode_request_head(const ClientRequest& request, std::strin
     to += header.value;
     to += "\r\n";
   }
-  if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
+  const std::size_t body_bytes = request.front.size() + request.body.size();
+  if (body_bytes > 0 || request.method == "POST" || request.method == "PUT") {
     to += "content-length: ";
-    append_number(to, request.body.size());
+    append_number(to, body_bytes);
     to += "\r\n";
   }
   to += "\r\n";
+  to += request.front;
   return to;
 }
 

@@ -333,11 +333,11 @@ int H2Callbacks::send_data(H2Session& session, H2Stream& stream, const std::uint
   if (into.size() >= session.output_bytes_max_) return NGHTTP2_ERR_WOULDBLOCK;
   into.append(text(frame_head, frame_head_size));
   const std::size_t before = stream.pending();
-  const std::size_t from_borrowed = std::min(size, stream.borrowed.size());
-  into.append(stream.borrowed.substr(0, from_borrowed));
-  stream.borrowed.remove_prefix(from_borrowed);
-  into.append(stream.out, stream.out_sent, size - from_borrowed);
-  stream.out_sent += size - from_borrowed;
+  const std::size_t from_out = std::min(size, stream.out.size() - stream.out_sent);
+  into.append(stream.out, stream.out_sent, from_out);
+  stream.out_sent += from_out;
+  into.append(stream.borrowed.substr(0, size - from_out));
+  stream.borrowed.remove_prefix(size - from_out);
   stream.sent_bytes += size;
   session.incoming_.allow_window_updates();
   if (stream.out_sent == stream.out.size()) {

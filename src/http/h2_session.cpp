@@ -191,7 +191,7 @@ H2Stream* H2Session::next_changed() {
 }
 
 Result<H2Stream*> H2Session::request(const RequestHead& head, std::string_view scheme,
-                                     std::string_view body) {
+                                     std::string_view body, std::string front) {
   Fields fields(*this);
   fields.add_pseudo(":method", head.method);
   fields.add_pseudo(":scheme", scheme);
@@ -202,6 +202,7 @@ Result<H2Stream*> H2Session::request(const RequestHead& head, std::string_view s
   }
   auto stream = std::make_unique<H2Stream>();
   stream->response.status = 0;
+  stream->out = std::move(front);
   stream->borrowed = body;
   stream->out_ended = true;
   const auto provider = H2Callbacks::body_of(*stream);
@@ -209,7 +210,7 @@ Result<H2Stream*> H2Session::request(const RequestHead& head, std::string_view s
       abandoned_ || goaway_received_
           ? NGHTTP2_ERR_START_STREAM_NOT_ALLOWED
           : nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
-                                   body.empty() ? nullptr : &provider, stream.get());
+                                   stream->pending() == 0 ? nullptr : &provider, stream.get());
   if (id < 0) {
     return fail({.code = ErrorCode::peer_unavailable,
                  .origin = Origin::peer,
@@ -224,8 +225,7 @@ Result<H2Stream*> H2Session::request(const RequestHead& head, std::string_view s
 
 void H2Session::adopt_body(H2Stream& stream) {
   if (stream.borrowed.empty()) return;
-  stream.out.assign(stream.borrowed);
-  stream.out_sent = 0;
+  stream.out.append(stream.borrowed);
   stream.borrowed = {};
 }
 

@@ -63,9 +63,9 @@ struct H2Stream {
   bool unprocessed() const { return !head_sent || close_code == H2Code::refused_stream; }
 
   // What waits to leave.
-  std::string_view borrowed;  // a request's body; leaves before `out`
   std::string out;
-  std::size_t out_sent = 0;  // of `out`
+  std::size_t out_sent = 0;   // of `out`
+  std::string_view borrowed;  // the rest of a request's body; leaves after `out`
   std::uint64_t sent_bytes = 0;
   Headers out_trailers;
   bool out_ended = false;  // finish() was called
@@ -109,8 +109,8 @@ class H2Session {
   // Client: starts a request. `body` must live until the stream has nothing pending, or
   // adopt_body() is called. Errors: peer_unavailable (no streams are left, or the other side said
   // GOAWAY), malformed_http (a bad header).
-  Result<H2Stream*> request(const RequestHead& head, std::string_view scheme,
-                            std::string_view body);
+  Result<H2Stream*> request(const RequestHead& head, std::string_view scheme, std::string_view body,
+                            std::string front = {});
   void adopt_body(H2Stream& stream);
   // Server: the head of the answer, once. Errors: internal (a header that HTTP/2 cannot carry).
   Result<void> respond(H2Stream& stream, const ResponseHead& head, H2End end);

@@ -54,8 +54,8 @@ struct Pair {
     FAIL() << "the sessions never fall silent";
   }
 
-  H2Stream& request(const RequestHead& head, std::string_view body = {}) {
-    auto stream = client.request(head, "http", body);
+  H2Stream& request(const RequestHead& head, std::string_view body = {}, std::string front = {}) {
+    auto stream = client.request(head, "http", body, std::move(front));
     EXPECT_TRUE(stream);
     (*stream)->owner = this;
     return **stream;
@@ -127,6 +127,31 @@ TEST(H2Session, ThreeMegabytesBothWaysPassEveryWindow) {
   pair.pump();
   EXPECT_TRUE(received == question);
   EXPECT_TRUE(got == answer);
+}
+
+TEST(H2Session, TheFrontOfABodyLeavesFirstAlsoWhenTheCallersBytesGoBeforeTheEnd) {
+  for (const std::size_t front_bytes : {1u, 300u, 200'000u}) {
+    for (const std::size_t body_bytes : {0u, 300u, 3'000'000u}) {
+      Pair pair;
+      std::string body = pattern(body_bytes), received;
+      const std::string front(front_bytes, 'f'), whole = front + body;
+      H2Stream* arrived = nullptr;
+      bool reads = false;
+      pair.serve = [&](H2Stream& stream) {
+        arrived = &stream;
+        if (reads) received += pair.server.take_body(stream);
+      };
+      H2Stream& stream = pair.request(post(), body, front);
+      pair.pump();  // as much as the window lets through
+      pair.client.adopt_body(stream);
+      body.assign(body.size(), '-');
+      reads = true;
+      ASSERT_NE(arrived, nullptr);
+      received += pair.server.take_body(*arrived);
+      pair.pump();
+      EXPECT_TRUE(received == whole) << front_bytes << ' ' << body_bytes;
+    }
+  }
 }
 
 TEST(H2Session, AReaderThatStopsHoldsTheSenderAtTheWindow) {

@@ -157,7 +157,8 @@ Task<Result<std::unique_ptr<ClientExchange>>> MemoryChannel::send(ClientRequest 
   pipe->request.target = std::move(request.target);
   pipe->request.headers = std::move(request.headers);
   pipe->request.authority = "memory";
-  pipe->body = request.body;
+  pipe->body = request.front;
+  pipe->body += request.body;
   pipe->connection = server_view_;
   std::erase_if(pipes_, [](const auto& p) { return p.expired(); });
   pipes_.push_back(pipe);

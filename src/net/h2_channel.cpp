@@ -52,8 +52,8 @@ Task<Result<std::unique_ptr<http::ClientExchange>>> H2Channel::send(http::Client
                          .authority = options_.authority,
                          .version = http::Version::http2,
                          .headers = std::move(request.headers)};
-  head.headers.set("content-length", std::to_string(request.body.size()));
-  auto stream = session_.request(head, options_.scheme, request.body);
+  head.headers.set("content-length", std::to_string(request.front.size() + request.body.size()));
+  auto stream = session_.request(head, options_.scheme, request.body, std::move(request.front));
   if (!stream) {
     Error reason = std::move(stream).error();
     reason.origin = options_.origin;

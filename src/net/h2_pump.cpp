@@ -10,8 +10,7 @@ namespace tidegate::net {
 namespace {
 
 std::span<const std::string_view> unique_headers_of(http::H2Profile profile) {
-  static constexpr std::array<std::string_view, 3> on_links = {peer::token_header,
-                                                               peer::trailer_name, "traceparent"};
+  static constexpr std::array<std::string_view, 2> on_links = {peer::trailer_name, "traceparent"};
   if (profile == http::H2Profile::peer_link) return on_links;
   return {};
 }

@@ -57,7 +57,7 @@ class TlsStream final : public Stream {
   // The records on both sides of OpenSSL: what came and it has not read, what it wrote and has not
   // left. A BIO of our own works on them, so that nothing is copied on the way.
   struct Records {
-    std::string first;     // what came before this stream was made; `incoming` may be a part of it
+    std::string first;  // what came before this stream was made; `incoming` may be a part of it
     std::string_view incoming;
     std::string outgoing;
   };

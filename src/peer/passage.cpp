@@ -133,8 +133,8 @@ class Passage {
     http::ClientRequest out{.method = "POST",
                             .target = std::string(execute_path),
                             .headers = {},
-                            .body = request_.body};
-    out.headers.add(token_header, request_.token);
+                            .body = request_.body,
+                            .front = token_front(request_.token)};
     out.headers.add(operation_header, request_.operation);
     if (!request_.traceparent.empty()) out.headers.add("traceparent", request_.traceparent);
     return out;

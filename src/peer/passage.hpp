@@ -21,7 +21,7 @@ namespace tidegate::peer {
 struct PassageRequest {
   std::string request_id;
   std::string operation;    // "ConverseStream"
-  std::string token;        // TokenSigner::sign(), for this request and this channel
+  std::string token;        // sealed by TokenSigner::sign(), for this request and this channel
   std::string traceparent;  // may be empty
   std::string_view body;
   std::string region;  // the destination: the trailer must be its

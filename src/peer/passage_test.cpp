@@ -194,7 +194,7 @@ TEST(Pass, SendsTheBodyUnderItsToken) {
   const http::ClientRequest& sent = run.channel->sent;
   EXPECT_EQ(sent.method, "POST");
   EXPECT_EQ(sent.target, execute_path);
-  EXPECT_EQ(sent.headers.get(token_header), "token");
+  EXPECT_EQ(sent.front, std::string_view("\0\x05token", 7));
   EXPECT_EQ(sent.headers.get(operation_header), "Converse");
   EXPECT_EQ(sent.headers.get("traceparent"), "00-trace");
   EXPECT_EQ(run.channel->sent_body, request_body);

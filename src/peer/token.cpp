@@ -111,13 +111,13 @@ Result<SealedToken> TokenSigner::sign(const RoutingToken& token,
     return refuse("malformed", "the routing token is not complete");
   }
   SealedToken out = seal(label, packed(token), link_secret);
-  if (out.wire.size() > limits::token_bytes_max)
+  if (out.bytes.size() > limits::token_bytes_max)
     return refuse("malformed", "the routing token is too long");
   return out;
 }
 
-Result<OpenedToken> open_token(std::string_view wire, std::string_view link_secret) {
-  const auto unsealed = unseal(label, wire, link_secret, limits::token_bytes_max);
+Result<OpenedToken> open_token(std::string_view sealed, std::string_view link_secret) {
+  const auto unsealed = unseal(label, sealed, link_secret, limits::token_bytes_max);
   if (!unsealed) return refuse("mac", "the routing token was not made for this link");
   OpenedToken out{.token = {}, .leaf = unsealed->leaf};
   if (!unpack(unsealed->document, out.token) || !is_well_formed(out.token)) {

@@ -74,7 +74,7 @@ class TokenSigner {
 
 // Checks the MAC and the form, not the meaning (that is Admission's business). Errors:
 // fence_refused.
-Result<OpenedToken> open_token(std::string_view wire, std::string_view link_secret);
+Result<OpenedToken> open_token(std::string_view sealed, std::string_view link_secret);
 
 // Tokens that were used. Lock-free, shared by the workers. Full is refused.
 //

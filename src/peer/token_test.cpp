@@ -22,7 +22,7 @@ TEST(TokenSigner, RoundTrips) {
   token.subset = {"eu-central-1", "eu-west-1"};
   const auto wire = signer.sign(token, link_secret);
   ASSERT_TRUE(wire) << wire.error().message;
-  const auto whole = open_token(wire->wire, link_secret);
+  const auto whole = open_token(wire->bytes, link_secret);
   ASSERT_TRUE(whole) << whole.error().message;
   EXPECT_EQ(whole->leaf, wire->leaf);
   const RoutingToken* const opened = &whole->token;
@@ -74,13 +74,13 @@ TEST(TokenSigner, RefusesWhatItsOwnCatalogueDoesNotAllow) {
 }
 
 TEST(OpenToken, IsWorthNothingOnAnotherLink) {
-  const std::string wire = signer.sign(good_token(), link_secret)->wire;
+  const std::string wire = signer.sign(good_token(), link_secret)->bytes;
   EXPECT_EQ(rule_of(open_token(wire, std::string(32, 't'))), "mac");
   EXPECT_EQ(rule_of(open_token(wire, "")), "mac");
 }
 
 TEST(OpenToken, EveryChangedByteIsNoticed) {
-  const std::string wire = signer.sign(good_token(), link_secret)->wire;
+  const std::string wire = signer.sign(good_token(), link_secret)->bytes;
   for (std::size_t i = 0; i < wire.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string changed = wire;
@@ -115,11 +115,11 @@ TEST(ObsText, IsOneTextForTheSameBytesAndNoOther) {
 // A peer that knows the secret may still not say one thing to one reader and another to the next.
 TEST(OpenToken, RefusesEveryOtherFormOfIt) {
   constexpr std::string_view label = "tidegate routing token 1";
-  const std::string wire = signer.sign(good_token(), link_secret)->wire;
-  const std::string bytes = unseal(label, wire, link_secret, limits::token_bytes_max)->document;
+  const std::string wire = signer.sign(good_token(), link_secret)->bytes;
+  const std::string bytes(unseal(label, wire, link_secret, limits::token_bytes_max)->document);
   EXPECT_EQ(open_token(wire, link_secret)->leaf, attest::leaf_hash(label, bytes));
   const auto rule_for = [&](const std::string& document) {
-    return rule_of(open_token(seal(label, document, link_secret).wire, link_secret));
+    return rule_of(open_token(seal(label, document, link_secret).bytes, link_secret));
   };
   ASSERT_EQ(rule_for(bytes), "accepted");
   for (std::size_t size = 0; size < bytes.size(); ++size)
@@ -151,7 +151,7 @@ TEST(OpenToken, RefusesEveryOtherFormOfIt) {
        }) {
     EXPECT_EQ(rule_for(changed), "malformed") << changed;
   }
-  EXPECT_EQ(rule_of(open_token(seal("tidegate trailer 1", bytes, link_secret).wire, link_secret)),
+  EXPECT_EQ(rule_of(open_token(seal("tidegate trailer 1", bytes, link_secret).bytes, link_secret)),
             "mac");
 }
 

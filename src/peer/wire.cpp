@@ -79,6 +79,15 @@ void pack(Codec& codec, T& t) {
   codec.digest(t.answer_sha256);
 }
 
+std::string token_front(std::string_view sealed_token) {
+  std::string front;
+  front.reserve(token_length_bytes + sealed_token.size());
+  front += static_cast<char>(sealed_token.size() >> 8);
+  front += static_cast<char>(sealed_token.size() & 0xff);
+  front += sealed_token;
+  return front;
+}
+
 std::string Report::encode() const {
   return to_canonical(*this) + '\n';
 }
@@ -101,14 +110,17 @@ Result<Report> Report::decode(std::string_view line) {
 std::string Trailer::sign(std::string_view link_secret) const {
   const auto message = clipped(error_message, limits::trailer_message_bytes_max);
   if (message.size() == error_message.size())
-    return seal(trailer_label, packed(*this), link_secret).wire;
+    return to_obs_text(seal(trailer_label, packed(*this), link_secret).bytes);
   Trailer shorter = *this;
   shorter.error_message = message;
-  return seal(trailer_label, packed(shorter), link_secret).wire;
+  return to_obs_text(seal(trailer_label, packed(shorter), link_secret).bytes);
 }
 
 Result<Trailer> Trailer::open(std::string_view wire, std::string_view link_secret) {
-  const auto unsealed = unseal(trailer_label, wire, link_secret, limits::trailer_bytes_max);
+  std::optional<std::string> sealed;
+  if (wire.size() <= limits::trailer_bytes_max) sealed = from_obs_text(wire);
+  std::optional<Unsealed> unsealed;
+  if (sealed) unsealed = unseal(trailer_label, *sealed, link_secret, limits::trailer_bytes_max);
   if (!unsealed) return broken("a trailer that was not made for this link");
   Trailer trailer;
   if (!unpack(unsealed->document, trailer))

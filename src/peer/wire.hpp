@@ -19,7 +19,6 @@ inline constexpr int protocol_version = 1;
 inline constexpr std::string_view execute_path = "/tidegate/peer/v1/execute";
 inline constexpr std::string_view reports_path = "/tidegate/peer/v1/reports";
 inline constexpr std::string_view tokens_path = "/tidegate/peer/v1/tokens";
-inline constexpr std::string_view token_header = "x-tidegate-token";
 inline constexpr std::string_view trailer_name = "x-tidegate-trailer";
 inline constexpr std::string_view operation_header = "x-tidegate-operation";
 inline constexpr std::string_view catalog_epoch_header =
@@ -28,6 +27,11 @@ inline constexpr std::string_view error_header =
     "x-tidegate-peer-error";  // name_of(ErrorCode): machine-readable
 inline constexpr std::string_view why_header =
     "x-tidegate-peer-why";  // Error::why: the rule that refused
+
+// The body of a request on execute_path: the length of its sealed token in two octets, the highest
+// first; the token; what the client sent. So the token is there before any byte that it is about.
+inline constexpr std::size_t token_length_bytes = 2;
+std::string token_front(std::string_view sealed_token);  // at most limits::token_bytes_max of it
 
 struct ModelLoad {
   bool ready = false;

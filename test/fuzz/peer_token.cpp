@@ -13,10 +13,10 @@ FUZZ_TARGET(data, size) {
   CHECK(!peer::open_token(text, secret) || size > 60);  // nobody guesses a MAC
   (void)peer::Trailer::open(text, secret);
   for (const std::string_view label : {"tidegate routing token 1", "tidegate trailer 1"}) {
-    const std::string sealed = peer::seal(label, text, secret).wire;
+    const std::string sealed = peer::seal(label, text, secret).bytes;
     CHECK(peer::unseal(label, sealed, secret, sealed.size())->document == text);
     (void)peer::open_token(sealed, secret);
-    if (const auto trailer = peer::Trailer::open(sealed, secret)) {
+    if (const auto trailer = peer::Trailer::open(peer::to_obs_text(sealed), secret)) {
       CHECK(peer::Trailer::open(trailer->sign(secret), secret).has_value());
     }
   }

@@ -5,7 +5,7 @@ import base64
 
 from case import Case, Failed, Trial
 from link import (
-    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, packed, random_text, row_hash, seal, token, trailer)
+    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, obs_text, packed, random_text, row_hash, seal, token, trailer)
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
 from world import DUBLIN
 
@@ -15,7 +15,7 @@ ANSWER = (b'{"metrics":{"latencyMs":1},"output":{"message":{"content":[{"text":"
 
 def sealed(request: Request, body: bytes = ANSWER, secret: bytes | None = None, **changed) -> bytes:
     made = trailer(request.token["rid"], DUBLIN, request.token["row"], body, **changed)
-    return seal(TRAILER_LABEL, packed(TRAILER_FIELDS, made), secret or request.secret)
+    return obs_text(seal(TRAILER_LABEL, packed(TRAILER_FIELDS, made), secret or request.secret))
 
 
 def ask(trial: Trial, reply, operation: str = "converse"):
@@ -119,7 +119,7 @@ def cases() -> list[Case]:
         one("a trailer of chance", lambda request: Reply(ANSWER, [random_text(300)])),
         one("a trailer in base64", lambda request: Reply(ANSWER, [base64.b64encode(sealed(request))])),
         one("the token sent back as the trailer",
-            lambda request: Reply(ANSWER, [request.headers["x-tidegate-token"]])),
+            lambda request: Reply(ANSWER, [obs_text(request.sealed)])),
         one("an answer of nothing at all", lambda request: Reply(b"", [])),
         one("an error that no version knows", lambda request: Reply(
             b"{}", [], status="500", headers=[("x-tidegate-peer-error", "run-it-in-london")])),

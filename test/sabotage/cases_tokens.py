@@ -1,10 +1,12 @@
 """A lying source: attackers with Milan's real certificate and key, who write tokens themselves. Frankfurt is in Milan's row
 and must take nothing but a whole and fresh token; London is not, and must take none at all."""
 
+import struct
 import time
 
 from case import EU_ROW, Case, Failed, Trial
-from link import EXECUTE, TOKEN_FIELDS, TOKEN_LABEL, TRAILER_LABEL, canonical, packed, random_text, row_hash, seal, token
+from link import (
+    EXECUTE, TOKEN_FIELDS, TOKEN_LABEL, TRAILER_LABEL, canonical, front, obs_text, packed, random_text, row_hash, seal, token)
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
 from support.wire import read_answer, request_bytes
 from world import API, DUBLIN, LAYERS, PIRATE, ZURICH
@@ -21,15 +23,17 @@ def altered(trial: Trial, region: str, rules: tuple[str, ...], **changed) -> str
 
 
 def raw(trial: Trial, make) -> str:
-    """`make(link, good token)` gives the token headers as they go out."""
+    """`make(link, good token)` gives the tokens as they go out, each with its length in front, or the octets that stand
+    in their place."""
     body = trial.body()
     with trial.link(FRANKFURT) as link:
-        answer = link.execute(make(link, trial.token(FRANKFURT, body)), body)
+        made = make(link, trial.token(FRANKFURT, body))
+        answer = link.execute(made, body) if isinstance(made, list) else link.execute([], made + body)
     return trial.refused_and_noticed(FRANKFURT, answer, "mac", "malformed", "no_token")
 
 
 def broken_texts() -> dict:
-    """Token headers that no honest source would write, from the link and a good token."""
+    """Tokens that no honest source would write, from the link and a good token."""
     def sealed_octets(make):
         return lambda link, good: [seal(TOKEN_LABEL, make(good), link.secret)]
 
@@ -38,7 +42,11 @@ def broken_texts() -> dict:
     good_octets = lambda good: packed(TOKEN_FIELDS, good)  # noqa: E731
     return {
         "none at all": lambda link, good: [],
-        "two of them": lambda link, good: [link.sealed(good), link.sealed(good)],
+        "of no length": lambda link, good: [b""],
+        "shorter than it says": lambda link, good: struct.pack(">H", 4096) + link.sealed(good),
+        "longer than any may be": lambda link, good: struct.pack(">H", 4097) + bytes(4097),
+        "without the octets of its length": lambda link, good: link.sealed(good),
+        "in text, as in a header": with_octets(obs_text),
         "forged: a MAC of chance": lambda link, good: [random_text(400)],
         "forged: sealed with zeros": lambda link, good: [seal(TOKEN_LABEL, good_octets(good), bytes(32))],
         "truncated by one octet": with_octets(lambda octets: octets[:-1]),
@@ -93,6 +101,15 @@ def stolen_by_another(trial: Trial) -> str:
     return trial.refused_and_noticed(FRANKFURT, answer, "source_mismatch")
 
 
+def two_of_them(trial: Trial) -> str:
+    """The second is a part of the body that the first is not about."""
+    body = trial.body()
+    with trial.link(FRANKFURT) as link:
+        made = link.sealed(trial.token(FRANKFURT, body))
+        answer = link.execute([made, made], body)
+    return trial.refused_and_noticed(FRANKFURT, answer, "body_hash")
+
+
 def swapped_body(trial: Trial) -> str:
     body = trial.body()
     with trial.link(FRANKFURT) as link:
@@ -111,8 +128,8 @@ def to_the_public_port(trial: Trial) -> str:
     """The same on the port of clients, where there is no link."""
     body = trial.body()
     with trial.deployment.hosts[PIRATE].connect(trial.deployment.hosts[LONDON], API) as client:
-        client.sendall(request_bytes("POST", EXECUTE, {"host": "x", "x-tidegate-token": "x",
-                                                       "x-tidegate-operation": "Converse"}, body))
+        client.sendall(request_bytes("POST", EXECUTE, {"host": "x", "x-tidegate-operation": "Converse"},
+                                     front(b"x") + body))
         answer = read_answer(client)
     if answer.status < 400:
         raise Failed(f"answered {answer.status} {answer.body[:80]!r}")
@@ -200,6 +217,7 @@ def cases() -> list[Case]:
         lie("token", "its id in another token", replayed_by_id, NOT_ADMISSION),
         lie("token", "stolen: another link's", stolen),
         lie("token", "stolen: another Region's", stolen_by_another, NOT_ADMISSION, liar=DUBLIN),
+        lie("token", "two of them", two_of_them, NOT_ADMISSION),
         lie("token", "body swapped after signing", swapped_body, NOT_ADMISSION),
         lie("token", "another operation than signed", other_operation, NOT_ADMISSION),
         lie("lying source", "to London's public port", to_the_public_port),

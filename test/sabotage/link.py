@@ -92,7 +92,12 @@ def unpacked(fields: tuple, data: bytes) -> dict:
 
 def seal(label: bytes, text: bytes, secret: bytes) -> bytes:
     leaf = hashlib.sha256(b"\0" + label + b"\0" + text).digest()
-    return obs_text(text + hmac.digest(secret, leaf, "sha256"))
+    return text + hmac.digest(secret, leaf, "sha256")
+
+
+def front(sealed: bytes) -> bytes:
+    """What a token is before the body that it is about."""
+    return struct.pack(">H", len(sealed)) + sealed
 
 
 def row_hash(profile: str, version: int, source: str, destinations: list[str]) -> str:
@@ -210,8 +215,7 @@ class Link(frames.Http2):
 
     def execute(self, tokens: list[bytes], body: bytes, operation: str = "Converse") -> dict[str, str]:
         """The answer's headers and trailers in one, its body as ":body"."""
-        stream = self.send_request(EXECUTE, body, ("content-type", "application/json"),
-                                   *(("x-tidegate-token", one) for one in tokens),
+        stream = self.send_request(EXECUTE, b"".join(front(one) for one in tokens) + body,
                                    ("x-tidegate-operation", operation))
         found, answered = self.answer(stream)
         return found | {":body": answered.decode("utf-8", "replace")}
@@ -231,13 +235,10 @@ class Request:
     """What came on one stream: headers and body, and its token as far as it can be read."""
 
     def __init__(self, headers: dict[str, bytes], body: bytes, secret: bytes) -> None:
-        self.headers, self.body, self.secret = headers, body, secret
-        octets = headers.get("x-tidegate-token", b"")
-        bits = "".join(f"{octet & 0x7F:07b}" for octet in octets)
-        self.token = {}
-        if bits:
-            data = int(bits[:len(bits) // 8 * 8], 2).to_bytes(len(bits) // 8, "big")
-            self.token = unpacked(TOKEN_FIELDS, data[:-32])
+        end = 2 + int.from_bytes(body[:2], "big")
+        self.headers, self.body, self.secret = headers, body[end:], secret
+        self.sealed = body[2:end]
+        self.token = unpacked(TOKEN_FIELDS, self.sealed[:-32]) if len(self.sealed) > 32 else {}
 
 
 class Reply:
