@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "audit/verify_batches.hpp"
+#include "gateway/limits.hpp"
 #include "gateway/test_deployment.hpp"
 
 namespace tidegate::gateway {
@@ -179,6 +180,31 @@ TEST_F(AttestationsTest, ABatchThatIsNotMilansIsRefusedAndTold) {
   }
   EXPECT_EQ(alarms(frankfurt, "AttestationRefused").size(), 8u);
   EXPECT_EQ(post_tokens(endorsed + endorsed + batch(milan, frankfurt, identity.key())), 400);
+}
+
+TEST_F(AttestationsTest, WhatIsTooLongIsRefusedBeforeAnybodyReadsIt) {
+  const auto& identity = *eu.at(milan).identity;
+  const std::string endorsed = identity.endorsement()->to_json();
+  const std::string batch =
+      attest::sign_batch(attest::Of::tokens, milan, frankfurt, 1,
+                         std::vector<Sha256>(limits::batch_leaves_max, sha256("leaf")),
+                         identity.key())
+          .to_json();
+  EXPECT_LE(batch.size(), limits::report_bytes_max) << "the largest batch fits";
+  const auto padded = [](const std::string& line, std::size_t size) {
+    return line + std::string(size - line.size(), ' ') + '\n';
+  };
+  const std::size_t bytes = limits::report_bytes_max + 1;
+  const auto why = [&] {
+    return std::string(alarms(frankfurt, "AttestationRefused")[0].at("why").as_string());
+  };
+  EXPECT_EQ(post_tokens(padded(batch, bytes)), 403);
+  EXPECT_EQ(why(), "a line of 65537 bytes, and 65536 is the most");
+  EXPECT_EQ(post_tokens(padded(endorsed, bytes)), 403);
+  EXPECT_EQ(why(), "a line of 65537 bytes, and 65536 is the most");
+  EXPECT_EQ(post_tokens(padded(batch, limits::token_batch_bytes_max)), 413);
+  EXPECT_EQ(why(), "The request body has more than 131074 bytes.");
+  EXPECT_EQ(alarms(frankfurt, "AttestationRefused").size(), 3u);
 }
 
 }  // namespace

@@ -39,8 +39,9 @@ class BodyLease {
   std::size_t held_ = 0;
 };
 
-// The whole body, held under the lease. Errors: those of next_body(), overloaded.
-Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease);
+// The whole body, held under the lease. Errors: those of next_body(), overloaded, body_too_large.
+Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease,
+                                    std::size_t max = limits::body_bytes_max);
 
 // receive(): which operation, and the whole body.
 struct Call {
