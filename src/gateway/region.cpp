@@ -232,8 +232,8 @@ void Region::tell_overdue_attestations(Rng& rng) {
     for (const std::string& id : late.request_ids) ids.emplace_back(id);
     for (const Sha256& leaf : late.leaves) leaves.emplace_back(to_base64url(view(leaf)));
     write_event(log::Level::warn, std::string(audit::attestation_missing_event),
-                {{"peer", late.peer.str()},
-                 {"of", attest::name_of(late.of)},
+                {{audit::missing_peer_member, late.peer.str()},
+                 {audit::missing_of_member, attest::name_of(late.of)},
                  {"count", static_cast<std::int64_t>(late.count)},
                  {"requestIds", std::move(ids)},
                  {audit::missing_leaves_member, std::move(leaves)}},
