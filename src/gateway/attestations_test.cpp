@@ -153,6 +153,28 @@ TEST_F(AttestationsTest, ATokenThatItsSourceDoesNotSignRaisesAnAlarmAtTheDestina
   EXPECT_EQ(states()["attested"], 0) << "no answer came, so there is nothing to attest it";
 }
 
+TEST_F(AttestationsTest, TokensThatALinkRefusesAtOnceAreTriedAgainWithTheNextReport) {
+  constexpr int spinning = 10'000;
+  int refused = 0;
+  bool taken = true;  // its streams
+  for (auto& part : eu.at(milan).workers) {
+    part.links->refuse(catalog::RegionId(frankfurt), [&](const http::ClientRequest& request) {
+      if (!taken || request.target != peer::tokens_path) return false;
+      taken = ++refused < spinning;  // a worker that never ends its turn would hang the test
+      return taken;
+    });
+  }
+  Attestations& books = eu.at(milan).region->attestations();
+  books.made(attest::Of::tokens, catalog::RegionId(frankfurt), sha256("leaf"));
+  eu.run_for(2s);
+  EXPECT_GT(refused, 1) << "it is not lost";
+  EXPECT_LT(refused, 100) << "two workers, a report every 100 ms";
+  EXPECT_EQ(books.outstanding(), 1u);
+  taken = false;
+  eu.run_for(2s);
+  EXPECT_EQ(books.outstanding(), 0u);
+}
+
 TEST_F(AttestationsTest, ABatchThatIsNotMilansIsRefusedAndTold) {
   const std::int64_t now_ms =
       std::chrono::floor<std::chrono::milliseconds>(eu.loop.clock().wall().time_since_epoch())
