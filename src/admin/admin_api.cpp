@@ -270,7 +270,7 @@ Result<json::value> AdminApi::route(std::string_view query) const {
 }
 
 // Of the catalogue that routes here and of the one that admits here, which need not be the same;
-// and of the application profiles that keep to a part of a row.
+// and of the application profiles and the principals that keep to a part of a row.
 Result<json::value> AdminApi::proof() const {
   const auto snapshot = region_.snapshot();
   const auto& source = snapshot->catalog;
@@ -284,8 +284,13 @@ Result<json::value> AdminApi::proof() const {
           source, profiles.stored, region_.config().region,
           [&](std::string_view account, std::string_view id) { return profiles.find(account, id); },
           report));
+  TRY(const auto documents, region_.stored_documents());
+  TRY(auto of_principals,
+      proof::prove_narrowed(documents, *snapshot, region_.config().region, report));
   json::object out = proof::to_json(report);
   out["narrowedProfiles"] = narrowed.size();
+  out["narrowedPrincipalRows"] = of_principals.size();
+  std::ranges::move(of_principals, std::back_inserter(narrowed));
   narrowed.resize(std::min(narrowed.size(), proof::narrowings_told_max));
   if (!narrowed.empty()) out["narrowedRows"] = proof::to_json(narrowed);
   out["region"] = region_.config().region.str();

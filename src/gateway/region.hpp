@@ -70,6 +70,8 @@ class Region {
   // Runs in the background (the store blocks); a bad change leaves the old snapshot in force.
   // Errors: configuration, store_unavailable.
   Result<std::uint64_t> apply(const Documents& changes);
+  // What is on disk, in force or not. It blocks: in the background. Errors: store_unavailable.
+  Result<Documents> stored_documents() const { return ports_.documents.load(); }
   // In the background, too: another catalogue, proven by the caller, for whatever comes from now
   // on; a request keeps the one that it started with. Errors: configuration, store_unavailable.
   Result<void> publish(CatalogInForce catalog);
