@@ -323,16 +323,21 @@ Task<Result<json::value>> AdminApi::apply_catalog(http::Exchange& exchange) {
     order.first = first->second == "true";
   }
   CO_TRY(order.text, co_await whole_body(exchange));
+  std::vector<gateway::LostProfile> lost;
   auto applied = co_await offload(worker_.loop(), region_.background(), [&] {
-    return keeper_.apply(order, [this](gateway::CatalogInForce catalog) {
-      return region_.publish(std::move(catalog));
+    return keeper_.apply(order, [&](gateway::CatalogInForce catalog) -> Result<void> {
+      TRY(lost, region_.publish(std::move(catalog)));
+      return {};
     });
   });
   if (!applied) {
     region_.telemetry().catalog_refused(applied.error().why);
     co_return fail(std::move(applied).error());
   }
-  json::array signers, widened;
+  region_.profiles_lost(lost, worker_.rng());
+  json::array signers, widened, profiles_lost;
+  for (const auto& one : lost | std::views::take(proof::narrowings_told_max))
+    profiles_lost.push_back(json::object{{"arn", one.arn}, {"why", one.why}});
   for (const std::string& name : applied->signers) signers.emplace_back(name);
   for (const auto& change : applied->changes) {
     if (change.widens) widened.emplace_back(change.accepted_as());
@@ -342,6 +347,7 @@ Task<Result<json::value>> AdminApi::apply_catalog(http::Exchange& exchange) {
                                      {"sha256", applied->in_force.sha256},
                                      {"changes", applied->changes.size()},
                                      {"widened", std::move(widened)},
+                                     {"profilesLost", std::move(profiles_lost)},
                                      {"signers", std::move(signers)}});
 }
 

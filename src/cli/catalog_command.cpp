@@ -272,6 +272,21 @@ Result<Exit> diff(const Options& options) {
 
 // ---- apply
 
+std::string applied_view(const std::string& region, const json::object& answer) {
+  std::string out = fmt::format("{}  epoch {} is in force, SHA-256 {}\n", region,
+                                json::find_int(answer, "epoch").value_or(0),
+                                json::find_string(answer, "sha256").value_or(""));
+  const json::array* lost = json::find_array(answer, "profilesLost");
+  for (const json::value& one : lost ? *lost : json::array()) {
+    const json::object* profile = one.if_object();
+    if (!profile) continue;
+    out += fmt::format("  refused from now on: {}\n    {}\n",
+                       json::find_string(*profile, "arn").value_or(""),
+                       json::find_string(*profile, "why").value_or(""));
+  }
+  return out;
+}
+
 Result<Exit> apply(const Options& options) {
   // As it is: what is wrong with it is the gateway's to say, and to record.
   TRY(const std::string text, read_catalog_file(options.file));
@@ -293,11 +308,7 @@ Result<Exit> apply(const Options& options) {
       code = report(told);
       continue;
     }
-    const json::object& o = answer->as_object();
-    print(options.as_json() ? line(*answer)
-                            : fmt::format("{}  epoch {} is in force, SHA-256 {}\n", name_of(socket),
-                                          json::find_int(o, "epoch").value_or(0),
-                                          json::find_string(o, "sha256").value_or("")));
+    print(options.as_json() ? line(*answer) : applied_view(name_of(socket), answer->as_object()));
   }
   if (asked == 0) {
     return fail(ErrorCode::peer_unavailable,

@@ -1,4 +1,4 @@
-// What one peer may make a gateway keep or write by what it signs.
+// What a peer or a customer may make a gateway keep or write.
 #pragma once
 
 #include "base/limits.hpp"
@@ -15,5 +15,7 @@ inline constexpr std::size_t token_batch_bytes_max = 2 * (report_bytes_max + 1);
 inline constexpr std::size_t refusals_told_max = 16;
 // Remembered as written, of a day.
 inline constexpr std::size_t endorsements_logged_max = 4'096;
+// Named in one event, of those that a catalogue refuses from now on; all are counted.
+inline constexpr std::size_t lost_profiles_logged_max = 16;
 
 }  // namespace tidegate::limits

@@ -6,6 +6,7 @@
 #include "audit/join.hpp"
 #include "aws/sigv4.hpp"
 #include "gateway/limits.hpp"
+#include "gateway/resolve.hpp"
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
@@ -79,13 +80,15 @@ Result<std::uint64_t> Region::apply(const Documents& changes) {
   return applied.version;
 }
 
-Result<void> Region::publish(CatalogInForce catalog) {
+Result<std::vector<LostProfile>> Region::publish(CatalogInForce catalog) {
   TRY(const Documents stored, ports_.documents.load());
   TRY(const auto built, build(catalog, stored));
+  auto lost = lost_profiles(application_profiles_.all(), config_.region, *snapshot(), *built,
+                            ports_.clock.wall());
   catalog_ = std::move(catalog);
   put_in_force(built);
   telemetry_.catalog_epoch(catalog_.epoch);
-  return {};
+  return lost;
 }
 
 void Region::put_in_force(const std::shared_ptr<const Snapshot>& snapshot) {
@@ -159,6 +162,17 @@ bool Region::can_serve() const {
 
 void Region::service_event(std::string name, json::object details, Rng& rng) {
   write_event(log::Level::info, std::move(name), std::move(details), rng);
+}
+
+void Region::profiles_lost(const std::vector<LostProfile>& lost, Rng& rng) {
+  if (lost.empty()) return;
+  json::array told;
+  for (const LostProfile& one : lost | std::views::take(limits::lost_profiles_logged_max))
+    told.push_back(json::object{{"arn", one.arn}, {"why", one.why}});
+  write_event(
+      log::Level::warn, "ApplicationProfilesLost",
+      {{"epoch", snapshot()->catalog_epoch}, {"count", lost.size()}, {"profiles", std::move(told)}},
+      rng);
 }
 
 void Region::watch_adequacy(Rng& rng) {
