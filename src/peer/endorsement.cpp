@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
 
 #include "base/bytes.hpp"
 #include "base/json.hpp"
+#include "base/openssl.hpp"
 #include "peer/identity.hpp"
 
 namespace tidegate::peer {
@@ -17,14 +17,7 @@ namespace {
 constexpr std::size_t certificates_max = 4;
 constexpr std::int64_t clock_allowance_ms = 5 * 60 * 1000;
 
-template <auto free>
-struct Call {
-  void operator()(auto* pointer) const { free(pointer); }
-};
-using Bio = std::unique_ptr<BIO, Call<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Call<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Call<EVP_PKEY_free>>;
-using Digest = std::unique_ptr<EVP_MD_CTX, Call<EVP_MD_CTX_free>>;
+using openssl::Bio, openssl::Certificate, openssl::DigestContext, openssl::Key;
 
 struct FreeStack {
   void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
@@ -83,7 +76,7 @@ const EVP_MD* digest_for(EVP_PKEY* key) {
 }
 
 std::optional<std::string> sign(EVP_PKEY* key, std::string_view text) {
-  const Digest context(EVP_MD_CTX_new());
+  const DigestContext context(EVP_MD_CTX_new());
   std::size_t size = 0;
   if (EVP_DigestSignInit(context.get(), nullptr, digest_for(key), nullptr, key) != 1 ||
       EVP_DigestSign(context.get(), nullptr, &size, bytes(text), text.size()) != 1) {
@@ -99,7 +92,7 @@ std::optional<std::string> sign(EVP_PKEY* key, std::string_view text) {
 }
 
 bool signed_by(EVP_PKEY* key, std::string_view text, std::string_view signature) {
-  const Digest context(EVP_MD_CTX_new());
+  const DigestContext context(EVP_MD_CTX_new());
   return key && EVP_DigestVerifyInit(context.get(), nullptr, digest_for(key), nullptr, key) == 1 &&
          EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text),
                           text.size()) == 1;
@@ -107,7 +100,7 @@ bool signed_by(EVP_PKEY* key, std::string_view text, std::string_view signature)
 
 std::int64_t milliseconds_of(const ASN1_TIME* time) {
   int days = 0, seconds = 0;
-  const std::unique_ptr<ASN1_TIME, Call<ASN1_TIME_free>> epoch(ASN1_TIME_set(nullptr, 0));
+  const openssl::Owned<ASN1_TIME, ASN1_TIME_free> epoch(ASN1_TIME_set(nullptr, 0));
   if (ASN1_TIME_diff(&days, &seconds, epoch.get(), time) != 1) return 0;
   return (std::int64_t{days} * 86'400 + seconds) * 1'000;
 }
@@ -231,7 +224,7 @@ Result<void> TrustBundle::check(const Endorsement& endorsement,
     return refused(fmt::format("its certificate is not {}'s", endorsement.region));
   }
   if (X509_get_extension_flags(leaf) & EXFLAG_CA) return refused("its certificate is a CA's");
-  const std::unique_ptr<X509_STORE_CTX, Call<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+  const openssl::CertificateCheck context(X509_STORE_CTX_new());
   X509_STORE_CTX_init(context.get(), store_.get(), leaf, chain.get());
   X509_STORE_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_CLIENT);
   X509_STORE_CTX_set_time(context.get(), 0, endorsement.made_ms / 1'000);
