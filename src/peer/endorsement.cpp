@@ -37,15 +37,6 @@ std::unexpected<Error> cannot_endorse(std::string why) {
               "Check the peer certificate and its key; `tidegate pki issue` makes both.");
 }
 
-std::unexpected<Error> refused(std::string why) {
-  ERR_clear_error();
-  return fail(Error{.code = ErrorCode::peer_unavailable,
-                    .origin = Origin::peer,
-                    .message = "the key of another Region's signatures is not believed",
-                    .mend = {},
-                    .why = std::move(why)});
-}
-
 // Every certificate of a PEM text, in order.
 std::vector<Certificate> read_certificates(std::string_view pem) {
   const Bio in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
@@ -213,32 +204,51 @@ Result<void> TrustBundle::check(const Endorsement& endorsement,
   const Chain chain(sk_X509_new_null());
   for (const std::string& der : endorsement.certificates) {
     Certificate one = from_der(der);
-    if (!one) return refused("a certificate is not DER");
+    if (!one) return key_not_believed("a certificate is not DER");
     sk_X509_push(chain.get(), one.release());
   }
   X509* const leaf = sk_X509_value(chain.get(), 0);
-  if (!leaf) return refused("there is no certificate");
+  if (!leaf) return key_not_believed("there is no certificate");
   const auto uri = uri_san(leaf);
   const auto identity = uri ? RegionIdentity::parse(*uri, operator_domain) : std::nullopt;
   if (!identity || identity->region.str() != endorsement.region) {
-    return refused(fmt::format("its certificate is not {}'s", endorsement.region));
+    return key_not_believed(fmt::format("its certificate is not {}'s", endorsement.region));
   }
-  if (X509_get_extension_flags(leaf) & EXFLAG_CA) return refused("its certificate is a CA's");
+  if (X509_get_extension_flags(leaf) & EXFLAG_CA)
+    return key_not_believed("its certificate is a CA's");
   const openssl::CertificateCheck context(X509_STORE_CTX_new());
   X509_STORE_CTX_init(context.get(), store_.get(), leaf, chain.get());
   X509_STORE_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_CLIENT);
   X509_STORE_CTX_set_time(context.get(), 0, endorsement.made_ms / 1'000);
   if (X509_verify_cert(context.get()) != 1) {
-    return refused(
+    return key_not_believed(
         fmt::format("its certificate is not valid under the CA of {}: {}", endorsement.region,
                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()))));
   }
   if (endorsement.not_after_ms > milliseconds_of(X509_get0_notAfter(leaf)) ||
       !signed_by(X509_get0_pubkey(leaf), endorsement.signed_text(), endorsement.signature)) {
-    return refused("its certificate does not vouch for it");
+    return key_not_believed("its certificate does not vouch for it");
   }
   ERR_clear_error();
   return {};
+}
+
+Result<void> check(const TrustBundles& bundles, const Endorsement& endorsement,
+                   std::string_view operator_domain) {
+  const auto found = bundles.find(endorsement.region);
+  if (found == bundles.end()) {
+    return key_not_believed(fmt::format("there is no trust bundle of {}", endorsement.region));
+  }
+  return found->second.check(endorsement, operator_domain);
+}
+
+std::unexpected<Error> key_not_believed(std::string why) {
+  ERR_clear_error();
+  return fail(Error{.code = ErrorCode::peer_unavailable,
+                    .origin = Origin::peer,
+                    .message = "the key of another Region's signatures is not believed",
+                    .mend = {},
+                    .why = std::move(why)});
 }
 
 }  // namespace tidegate::peer

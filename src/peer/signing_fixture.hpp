@@ -76,7 +76,7 @@ struct Certificates {
   }
 };
 
-using Bundles = std::map<std::string, TrustBundle>;
+using Bundles = TrustBundles;
 
 class FixedIdentity final : public SigningIdentity {
  public:
@@ -94,9 +94,7 @@ class FixedIdentity final : public SigningIdentity {
   const attest::SigningKey& key() const override { return key_; }
   std::shared_ptr<const Endorsement> endorsement() const override { return endorsement_; }
   Result<void> check(const Endorsement& endorsement) const override {
-    const auto found = bundles_->find(endorsement.region);
-    if (found == bundles_->end()) return fail(ErrorCode::peer_unavailable, "no bundle");
-    return found->second.check(endorsement, domain_);
+    return peer::check(*bundles_, endorsement, domain_);
   }
 
  private:
