@@ -1,7 +1,6 @@
 #include "admin/admin_api.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <ranges>
 
@@ -132,76 +131,6 @@ Task<Result<json::value>> AdminApi::answer(http::Exchange& exchange) {
   }
   co_return fail(ErrorCode::unknown_operation,
                  fmt::format("{} {} is not part of the admin API", head.method, path));
-}
-
-json::object AdminApi::peer_status(const peer::PeerConfig& peer) const {
-  json::array models;
-  json::object out{{"region", peer.region.str()}};
-  bool dialled = false;
-  for (const auto& destination : region_.destinations_to_dial())
-    dialled |= destination.region == peer.region;
-  out["dialled"] = dialled;
-  out["link"] = worker_.links().channel(peer.region) ? "up" : dialled ? "down" : "none";
-  out["rttMs"] = seconds(worker_.links().rtt(peer.region)) * 1000;
-  for (const auto& [model_id, entry] : region_.models().entries()) {
-    const auto signals = worker_.signals(peer.region, model_id);
-    out["reportAgeMs"] = millis(signals.report_age);
-    models.push_back(json::object{{"modelId", model_id},
-                                  {"ready", signals.ready},
-                                  {"slots", signals.slots},
-                                  {"busy", signals.busy},
-                                  {"waiting", signals.waiting}});
-  }
-  out["models"] = std::move(models);
-  return out;
-}
-
-json::object AdminApi::status() const {
-  json::array backends;
-  for (const auto& backend : region_.models().backends()) {
-    backends.push_back(json::object{{"name", backend->config().name},
-                                    {"healthy", backend->healthy()},
-                                    {"busy", backend->busy()},
-                                    {"slots", backend->config().slots}});
-  }
-  json::array models;
-  for (const auto& [id, entry] : region_.models().entries()) {
-    models.push_back(json::object{
-        {"modelId", id}, {"name", entry.config.name}, {"backend", entry.config.backend}});
-  }
-  json::array peers;
-  for (const auto& peer : region_.config().peers) peers.push_back(peer_status(peer));
-  json::array restrictions;
-  for (const auto& restriction : region_.restrictions().all())
-    restrictions.push_back(gateway::to_json(restriction));
-  const auto audit = region_.log().health();
-  return {
-      {"region", region_.config().region.str()},
-      {"status", region_.draining()     ? "draining"
-                 : !region_.can_serve() ? "unavailable"
-                 : region_.drained()    ? "drained"
-                                        : "ready"},
-      {"process", ::getpid()},
-      {"workers", region_.workers().size()},
-      {"documentsVersion", region_.snapshot()->version},
-      {"applicationProfiles", region_.application_profiles().size()},
-      {"catalogDigest", region_.snapshot()->catalog->digest()},
-      {"catalogEpoch", region_.snapshot()->catalog_epoch},
-      {"bundleSha256", region_.snapshot()->bundle_sha256},
-      {"globalProfiles",
-       region_.config().global_profiles == gateway::GlobalProfiles::on ? "on" : "off"},
-      {"inFlight", region_.in_flight().load()},
-      {"waiting", region_.waiting().load()},
-      {"backends", std::move(backends)},
-      {"models", std::move(models)},
-      {"peers", std::move(peers)},
-      {"restrictions", std::move(restrictions)},
-      {"adequacyEnds", catalog::soon_json(*region_.snapshot()->catalog, region_.clock().wall())},
-      {"audit", json::object{{"writable", audit.writable},
-                             {"entries", audit.entries},
-                             {"unsynced", audit.unsynced},
-                             {"lagMs", millis(audit.oldest_unsynced)},
-                             {"lastError", audit.last_error}}}};
 }
 
 Result<json::value> AdminApi::route(std::string_view query) const {
