@@ -1,7 +1,6 @@
 #include "admin/admin_api.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <ranges>
 
@@ -134,76 +133,6 @@ Task<Result<json::value>> AdminApi::answer(http::Exchange& exchange) {
                  fmt::format("{} {} is not part of the admin API", head.method, path));
 }
 
-json::object AdminApi::peer_status(const peer::PeerConfig& peer) const {
-  json::array models;
-  json::object out{{"region", peer.region.str()}};
-  bool dialled = false;
-  for (const auto& destination : region_.destinations_to_dial())
-    dialled |= destination.region == peer.region;
-  out["dialled"] = dialled;
-  out["link"] = worker_.links().channel(peer.region) ? "up" : dialled ? "down" : "none";
-  out["rttMs"] = seconds(worker_.links().rtt(peer.region)) * 1000;
-  for (const auto& [model_id, entry] : region_.models().entries()) {
-    const auto signals = worker_.signals(peer.region, model_id);
-    out["reportAgeMs"] = millis(signals.report_age);
-    models.push_back(json::object{{"modelId", model_id},
-                                  {"ready", signals.ready},
-                                  {"slots", signals.slots},
-                                  {"busy", signals.busy},
-                                  {"waiting", signals.waiting}});
-  }
-  out["models"] = std::move(models);
-  return out;
-}
-
-json::object AdminApi::status() const {
-  json::array backends;
-  for (const auto& backend : region_.models().backends()) {
-    backends.push_back(json::object{{"name", backend->config().name},
-                                    {"healthy", backend->healthy()},
-                                    {"busy", backend->busy()},
-                                    {"slots", backend->config().slots}});
-  }
-  json::array models;
-  for (const auto& [id, entry] : region_.models().entries()) {
-    models.push_back(json::object{
-        {"modelId", id}, {"name", entry.config.name}, {"backend", entry.config.backend}});
-  }
-  json::array peers;
-  for (const auto& peer : region_.config().peers) peers.push_back(peer_status(peer));
-  json::array restrictions;
-  for (const auto& restriction : region_.restrictions().all())
-    restrictions.push_back(gateway::to_json(restriction));
-  const auto audit = region_.log().health();
-  return {
-      {"region", region_.config().region.str()},
-      {"status", region_.draining()     ? "draining"
-                 : !region_.can_serve() ? "unavailable"
-                 : region_.drained()    ? "drained"
-                                        : "ready"},
-      {"process", ::getpid()},
-      {"workers", region_.workers().size()},
-      {"documentsVersion", region_.snapshot()->version},
-      {"applicationProfiles", region_.application_profiles().size()},
-      {"catalogDigest", region_.snapshot()->catalog->digest()},
-      {"catalogEpoch", region_.snapshot()->catalog_epoch},
-      {"bundleSha256", region_.snapshot()->bundle_sha256},
-      {"globalProfiles",
-       region_.config().global_profiles == gateway::GlobalProfiles::on ? "on" : "off"},
-      {"inFlight", region_.in_flight().load()},
-      {"waiting", region_.waiting().load()},
-      {"backends", std::move(backends)},
-      {"models", std::move(models)},
-      {"peers", std::move(peers)},
-      {"restrictions", std::move(restrictions)},
-      {"adequacyEnds", catalog::soon_json(*region_.snapshot()->catalog, region_.clock().wall())},
-      {"audit", json::object{{"writable", audit.writable},
-                             {"entries", audit.entries},
-                             {"unsynced", audit.unsynced},
-                             {"lagMs", millis(audit.oldest_unsynced)},
-                             {"lastError", audit.last_error}}}};
-}
-
 Result<json::value> AdminApi::route(std::string_view query) const {
   TRY(const api::Parameters parameters, api::parse_form(query));
   const auto profile = parameters.find("profile");
@@ -270,7 +199,7 @@ Result<json::value> AdminApi::route(std::string_view query) const {
 }
 
 // Of the catalogue that routes here and of the one that admits here, which need not be the same;
-// and of the application profiles that keep to a part of a row.
+// and of the application profiles and the principals that keep to a part of a row.
 Result<json::value> AdminApi::proof() const {
   const auto snapshot = region_.snapshot();
   const auto& source = snapshot->catalog;
@@ -284,8 +213,13 @@ Result<json::value> AdminApi::proof() const {
           source, profiles.stored, region_.config().region,
           [&](std::string_view account, std::string_view id) { return profiles.find(account, id); },
           report));
+  TRY(const auto documents, region_.stored_documents());
+  TRY(auto of_principals,
+      proof::prove_narrowed(documents, *snapshot, region_.config().region, report));
   json::object out = proof::to_json(report);
   out["narrowedProfiles"] = narrowed.size();
+  out["narrowedPrincipalRows"] = of_principals.size();
+  std::ranges::move(of_principals, std::back_inserter(narrowed));
   narrowed.resize(std::min(narrowed.size(), proof::narrowings_told_max));
   if (!narrowed.empty()) out["narrowedRows"] = proof::to_json(narrowed);
   out["region"] = region_.config().region.str();
@@ -318,16 +252,21 @@ Task<Result<json::value>> AdminApi::apply_catalog(http::Exchange& exchange) {
     order.first = first->second == "true";
   }
   CO_TRY(order.text, co_await whole_body(exchange));
+  std::vector<gateway::LostProfile> lost;
   auto applied = co_await offload(worker_.loop(), region_.background(), [&] {
-    return keeper_.apply(order, [this](gateway::CatalogInForce catalog) {
-      return region_.publish(std::move(catalog));
+    return keeper_.apply(order, [&](gateway::CatalogInForce catalog) -> Result<void> {
+      TRY(lost, region_.publish(std::move(catalog)));
+      return {};
     });
   });
   if (!applied) {
     region_.telemetry().catalog_refused(applied.error().why);
     co_return fail(std::move(applied).error());
   }
-  json::array signers, widened;
+  region_.profiles_lost(lost, worker_.rng());
+  json::array signers, widened, profiles_lost;
+  for (const auto& one : lost | std::views::take(proof::narrowings_told_max))
+    profiles_lost.push_back(json::object{{"arn", one.arn}, {"why", one.why}});
   for (const std::string& name : applied->signers) signers.emplace_back(name);
   for (const auto& change : applied->changes) {
     if (change.widens) widened.emplace_back(change.accepted_as());
@@ -337,6 +276,7 @@ Task<Result<json::value>> AdminApi::apply_catalog(http::Exchange& exchange) {
                                      {"sha256", applied->in_force.sha256},
                                      {"changes", applied->changes.size()},
                                      {"widened", std::move(widened)},
+                                     {"profilesLost", std::move(profiles_lost)},
                                      {"signers", std::move(signers)}});
 }
 

@@ -36,7 +36,7 @@ class AdminApi final : public http::Handler {
 
  private:
   Task<Result<json::value>> answer(http::Exchange& exchange);
-  json::object status() const;
+  json::object status() const;  // status.cpp
   Result<json::value> route(std::string_view query) const;
   Task<Result<json::value>> apply(http::Exchange& exchange);
   Task<Result<json::value>> restrict_region(http::Exchange& exchange);  // restrictions.cpp

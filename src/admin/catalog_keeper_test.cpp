@@ -160,6 +160,32 @@ TEST_F(Keeper, LooksAtTheFileThatItDoesNotTake) {
   EXPECT_EQ(restarted_on(by_both(other)), "fork");
 }
 
+TEST_F(Keeper, SaysNothingOfTheFirstFileWhenItsSignersWereReplaced) {
+  const std::string first = by_both(one);
+  ASSERT_EQ(rule(first, all), "");
+  const Ed25519Pem zoe = make_ed25519_key().value();
+  const Bundle two = draft(swiss(catalog::narrow_rows, 2), &one);
+  ASSERT_EQ(rule(by(two, {&ada, &bob, &eve, &zoe})), "");
+  const std::string later = by_both(draft(swiss(catalog::narrow_rows, 3), &two));
+  ada = eve;
+  bob = zoe;
+  const auto restarted_on = [&](const std::string& file) {
+    keeper = started();
+    EXPECT_EQ(keeper->open(file).value().epoch, 2u);
+    return keeper->refused_at_start();
+  };
+  const std::vector<std::string> nothing, signatures{"signatures"};
+  EXPECT_EQ(restarted_on(first), nothing);
+  EXPECT_EQ(restarted_on(by(one, {})), signatures) << "nobody ever signed it";
+  EXPECT_EQ(restarted_on(later), signatures) << "it could still come into force";
+  const std::string of_eve = by(one, {&eve}), mark = R"("signature":")";
+  std::string broken = of_eve;
+  char& changed = broken[broken.find(mark) + mark.size()];
+  changed = changed == 'A' ? 'B' : 'A';
+  EXPECT_EQ(restarted_on(of_eve), nothing);
+  EXPECT_EQ(restarted_on(broken), signatures);
+}
+
 TEST_F(Keeper, OneSignerIsEnoughWhereTheFenceIsNotTouched) {
   ASSERT_EQ(rule(by_both(one), all), "");
   const Bundle renamed =

@@ -1,19 +1,12 @@
 #include "attest/signing_key.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include <stdexcept>
 
 #include "base/ed25519.hpp"
+#include "base/openssl.hpp"
 
 namespace tidegate::attest {
 namespace {
-
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -44,7 +37,7 @@ SigningKey::SigningKey(const std::array<std::uint8_t, 32>& seed)
 Signature SigningKey::sign(std::string_view text) const {
   Signature out;
   std::size_t size = out.size();
-  const Context context(EVP_MD_CTX_new());
+  const openssl::DigestContext context(EVP_MD_CTX_new());
   if (!context || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
       EVP_DigestSign(context.get(), out.data(), &size, bytes(text), text.size()) != 1) {
     throw std::runtime_error("Ed25519 cannot sign");

@@ -133,11 +133,14 @@ struct Seen {
   struct Owed {
     AwaitedLeaf leaf;
     std::string request_id;
+    std::int64_t since = 0;  // microseconds
   };
   std::vector<Owed> leaves;
   std::vector<Sha256> batches;
   std::map<Duty, std::set<Sha256>> signed_leaves;
   std::set<Sha256> alarmed;
+  // An alarm names some and counts the others: of a peer, all that were late by then.
+  std::map<std::string, std::int64_t, std::less<>> alarmed_up_to;
 
   void look_at(const Frame& frame) {
     if (frame.kind == kind::batch) {
@@ -149,28 +152,45 @@ struct Seen {
       const auto event = document(frame);
       const json::object* details =
           event ? json::find_object(*event, "serviceEventDetails") : nullptr;
-      const json::array* named =
-          details ? json::find_array(*details, missing_leaves_member) : nullptr;
-      for (const json::value& item : named ? *named : json::array()) {
-        const auto bytes = from_base64url(item.is_string() ? item.get_string() : "");
-        Sha256 leaf;
-        if (!bytes || bytes->size() != leaf.size()) continue;
-        std::ranges::copy(*bytes, reinterpret_cast<char*>(leaf.data()));
-        alarmed.insert(leaf);
-      }
+      if (details) look_at_alarm(*details, frame.at);
     } else if (frame.kind == kind::closed && frame.body.contains(R"("token":")")) {
       const auto record = document(frame);
       if (!record) return;
       for (AwaitedLeaf& leaf : leaves_of(*record)) {
-        leaves.push_back({.leaf = std::move(leaf), .request_id = std::string(frame.id)});
+        leaves.push_back({.leaf = std::move(leaf),
+                          .request_id = std::string(frame.id),
+                          .since = ended_at(frame, *record)});
       }
     }
   }
 
-  bool settled(const AwaitedLeaf& leaf) const {
-    const auto found = signed_leaves.find(leaf.duty);
-    return alarmed.contains(leaf.hash) ||
-           (found != signed_leaves.end() && found->second.contains(leaf.hash));
+  void look_at_alarm(const json::object& details, std::int64_t at) {
+    const json::array* named = json::find_array(details, missing_leaves_member);
+    for (const json::value& item : named ? *named : json::array()) {
+      const auto bytes = from_base64url(item.is_string() ? item.get_string() : "");
+      Sha256 leaf;
+      if (!bytes || bytes->size() != leaf.size()) continue;
+      std::ranges::copy(*bytes, reinterpret_cast<char*>(leaf.data()));
+      alarmed.insert(leaf);
+    }
+    // One of tokens is of those that the peer owes, and in this log stand those that are ours.
+    if (!named || named->empty() ||
+        text_at(details, missing_of_member) != attest::name_of(attest::Of::attestations))
+      return;
+    auto& up_to = alarmed_up_to[std::string(text_at(details, missing_peer_member))];
+    up_to = std::max(up_to, at);
+  }
+
+  bool settled(const Owed& owed) const {
+    const auto found = signed_leaves.find(owed.leaf.duty);
+    return alarmed.contains(owed.leaf.hash) || counted(owed) ||
+           (found != signed_leaves.end() && found->second.contains(owed.leaf.hash));
+  }
+  bool counted(const Owed& owed) const {
+    constexpr std::int64_t overdue = std::chrono::microseconds(limits::attestation_overdue).count();
+    const auto up_to = alarmed_up_to.find(owed.leaf.region);
+    return owed.leaf.duty.of == attest::Of::attestations && up_to != alarmed_up_to.end() &&
+           owed.since <= up_to->second - overdue;
   }
 };
 
@@ -237,7 +257,7 @@ Result<Unattested> find_unattested(Disk& disk, const std::vector<SegmentInfo>& s
   Unattested out;
   out.batches = std::move(seen.batches);
   for (Seen::Owed& owed : seen.leaves) {
-    if (seen.settled(owed.leaf)) continue;
+    if (seen.settled(owed)) continue;
     out.leaves.push_back({.of = owed.leaf.duty.of,
                           .region = std::move(owed.leaf.region),
                           .request_id = std::move(owed.request_id),

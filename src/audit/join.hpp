@@ -49,5 +49,7 @@ Result<Unattested> find_unattested(Disk& disk, const std::vector<SegmentInfo>& s
 // The service event of an alarm, and its member that lists leaves, base64url.
 inline constexpr std::string_view attestation_missing_event = "AttestationMissing";
 inline constexpr std::string_view missing_leaves_member = "leaves";
+inline constexpr std::string_view missing_of_member = "of";
+inline constexpr std::string_view missing_peer_member = "peer";
 
 }  // namespace tidegate::audit

@@ -277,6 +277,44 @@ TEST_F(JoinTest, ARestartKnowsWhatWasOwedAndNotWhatItHadRaisedAnAlarmAbout) {
               found.batches.end());
 }
 
+TEST_F(JoinTest, AnAlarmSettlesWhatItCountsAndDoesNotName) {
+  const auto alarm = [&](std::string_view of, std::string_view peer) {
+    ASSERT_TRUE(log->append_service_event(
+        {.event_id = "e",
+         .event_time = loop.clock().wall(),
+         .event_name = std::string(attestation_missing_event),
+         .source_region = "eu-south-1",
+         .details = {{missing_peer_member, peer},
+                     {missing_of_member, of},
+                     {"count", 4},
+                     {missing_leaves_member, json::array{to_base64url(view(leaves[0]))}}}}));
+  };
+  const auto owed = [&] {
+    std::set<std::pair<attest::Of, std::string>> out;
+    for (const auto& leaf : log->unattested().value().leaves) out.emplace(leaf.of, leaf.request_id);
+    return out;
+  };
+  using enum attest::Of;
+  for (int i = 0; i < 4; ++i) write_hop(i);
+  tick(limits::attestation_overdue + 1s);
+  write_hop(4);  // in time still
+  const auto id = [&](int i) { return std::string(record(i).request_id); };
+  std::set<std::pair<attest::Of, std::string>> ours;
+  for (int i = 0; i < 5; ++i) ours.emplace(tokens, id(i));
+  alarm("tokens", "eu-central-1");
+  alarm("attestations", "eu-west-1");
+  auto all = ours;
+  for (int i = 1; i < 5; ++i) all.emplace(attestations, id(i));
+  EXPECT_EQ(owed(), all) << "alarms about others";
+  alarm("attestations", "eu-central-1");
+  ours.emplace(attestations, id(4));
+  EXPECT_EQ(owed(), ours);
+  tick(std::chrono::hours(1));
+  crash();
+  open();
+  EXPECT_EQ(owed(), ours) << "however long nobody ran";
+}
+
 TEST_F(JoinTest, AnAuditorCountsWhatIsProven) {
   for (int i = 0; i < 3; ++i) write_hop(i);
   write_batch(batch_of(attest::Of::attestations, leaves));

@@ -1,29 +1,22 @@
 #include "base/ed25519.hpp"
 
-#include <openssl/bio.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 
 #include <algorithm>
-#include <memory>
+
+#include "base/openssl.hpp"
 
 namespace tidegate {
 namespace {
 
-template <auto free_it>
-struct Free {
-  void operator()(auto* object) const { free_it(object); }
-};
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Memory = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Digest = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
+using openssl::Bio, openssl::DigestContext, openssl::Key;
 
 const unsigned char* octets(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-Memory reading(std::string_view pem) {
-  return Memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+Bio reading(std::string_view pem) {
+  return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
 }
 
 std::unexpected<Error> no_key(std::string_view kind) {
@@ -61,7 +54,7 @@ std::optional<Ed25519PublicKey> Ed25519PublicKey::from_bytes(std::string_view by
 }
 
 Result<Ed25519PublicKey> Ed25519PublicKey::from_pem(std::string_view pem) {
-  const Memory memory = reading(pem);
+  const Bio memory = reading(pem);
   const Key key(PEM_read_bio_PUBKEY(memory.get(), nullptr, no_passphrase, nullptr));
   const auto out = raw_public(key.get());
   if (!out) return no_key("public key in PEM");
@@ -71,7 +64,7 @@ Result<Ed25519PublicKey> Ed25519PublicKey::from_pem(std::string_view pem) {
 bool Ed25519PublicKey::verify(std::string_view message, std::string_view signature) const {
   if (signature.size() != signature_size) return false;
   const Key key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(bytes()), size));
-  const Digest digest(EVP_MD_CTX_new());
+  const DigestContext digest(EVP_MD_CTX_new());
   return key && digest &&
          EVP_DigestVerifyInit(digest.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
          EVP_DigestVerify(digest.get(), octets(signature), signature.size(), octets(message),
@@ -80,8 +73,8 @@ bool Ed25519PublicKey::verify(std::string_view message, std::string_view signatu
 
 Result<Ed25519Pem> make_ed25519_key() {
   const Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  const Memory secret(BIO_new(BIO_s_secmem()));
-  const Memory open(BIO_new(BIO_s_mem()));
+  const Bio secret(BIO_new(BIO_s_secmem()));
+  const Bio open(BIO_new(BIO_s_mem()));
   if (!key || !secret || !open ||
       PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
           1 ||
@@ -92,11 +85,11 @@ Result<Ed25519Pem> make_ed25519_key() {
 }
 
 Result<Ed25519Signature> sign_ed25519(std::string_view private_pem, std::string_view message) {
-  const Memory memory = reading(private_pem);
+  const Bio memory = reading(private_pem);
   const Key key(PEM_read_bio_PrivateKey(memory.get(), nullptr, no_passphrase, nullptr));
   const auto own = raw_public(key.get());
   if (!own) return no_key("private key in PEM without a passphrase");
-  const Digest digest(EVP_MD_CTX_new());
+  const DigestContext digest(EVP_MD_CTX_new());
   std::string signature(Ed25519PublicKey::signature_size, '\0');
   std::size_t size = signature.size();
   if (!digest || EVP_DigestSignInit(digest.get(), nullptr, nullptr, nullptr, key.get()) != 1 ||

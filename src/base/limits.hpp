@@ -121,6 +121,8 @@ inline constexpr auto report_silent = 1s;    // older: the Region is silent
 inline constexpr auto token_lifetime = 60s;
 inline constexpr auto token_clock_skew = 30s;  // between two Regions; the replay table covers it
 inline constexpr std::size_t token_bytes_max = 4'096;
+inline constexpr std::size_t link_body_bytes_max =
+    2 + token_bytes_max + body_bytes_max;  // a token with its length, and the client's body
 inline constexpr std::size_t packed_text_bytes_max = 4'096;  // a text in a token or trailer
 inline constexpr std::size_t packed_texts_max = 256;         // in a list of a token
 inline constexpr std::size_t replay_entries =

@@ -17,19 +17,13 @@ struct Options {
   std::vector<std::string> trust;
 };
 
-std::unexpected<Error> not_trusted(std::string why) {
-  return fail(Error{.code = ErrorCode::configuration,
-                    .message = "the key of a signature is not believed",
-                    .mend = {},
-                    .why = std::move(why)});
-}
-
 class BundleTrust final : public audit::KeyTrust {
  public:
-  BundleTrust(std::map<std::string, peer::TrustBundle> bundles, std::string domain)
+  BundleTrust(peer::TrustBundles bundles, std::string domain)
       : bundles_(std::move(bundles)),
         domain_(std::move(domain)),
-        keys_([this](const peer::Endorsement& one) { return check(one); }) {}
+        keys_(
+            [this](const peer::Endorsement& one) { return peer::check(bundles_, one, domain_); }) {}
   Result<void> learn(std::string_view endorsement_json) override {
     return keys_.learn(endorsement_json);
   }
@@ -39,20 +33,13 @@ class BundleTrust final : public audit::KeyTrust {
   }
 
  private:
-  Result<void> check(const peer::Endorsement& endorsement) const {
-    const auto found = bundles_.find(endorsement.region);
-    if (found == bundles_.end()) {
-      return not_trusted(fmt::format("no --trust names {}", endorsement.region));
-    }
-    return found->second.check(endorsement, domain_);
-  }
-  std::map<std::string, peer::TrustBundle> bundles_;
+  peer::TrustBundles bundles_;
   std::string domain_;
   peer::KeyRing keys_;
 };
 
-Result<std::map<std::string, peer::TrustBundle>> read_bundles(const Options& options) {
-  std::map<std::string, peer::TrustBundle> out;
+Result<peer::TrustBundles> read_bundles(const Options& options) {
+  peer::TrustBundles out;
   for (const std::string& text : options.trust) {
     const auto equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {

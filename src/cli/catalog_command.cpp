@@ -1,26 +1,23 @@
-// tidegate catalog: bundles made, signed, compared and applied.
+// tidegate catalog: bundles made, signed, shown and applied.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <filesystem>
 
 #include "catalog/adequacy.hpp"
-#include "catalog/changes.hpp"
 #include "catalog/draft.hpp"
 #include "cli/admin_client.hpp"
 #include "cli/catalog_files.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
 #include "cli/views.hpp"
-#include "config/documents.hpp"
-#include "proof/policies.hpp"
 
 namespace tidegate::cli {
 namespace {
 
 struct Options {
   AdminTarget target;
-  std::string output = "table", file, after, key, out, documents, region;
+  std::string output = "table", file, after, key, out, region;
   std::vector<std::string> accepted, signers;
   bool first = false;
   bool as_json() const { return output == "json"; }
@@ -181,96 +178,22 @@ Result<Exit> show(const Options& options) {
   return Exit::ok;
 }
 
-// ---- diff
-
-Result<std::shared_ptr<const catalog::Catalog>> before_of(const Options& options) {
-  if (options.after.empty()) return catalog::Catalog::built_in();
-  TRY(const auto bundle, read_bundle(options.after));
-  return bundle.catalog();
-}
-
-// Regions that a principal reaches afterwards and did not before.
-Result<json::array> widened_principals(const catalog::Catalog& before, const catalog::Catalog& now,
-                                       const std::string& file) {
-  json::array out;
-  const auto documents = config::load_documents(file, config::References::closed);
-  if (!documents) return fail(documents.error().front());
-  proof::Report ignored;
-  TRY(const auto was, proof::prove_policies(before, *documents, std::nullopt, ignored));
-  TRY(const auto is, proof::prove_policies(now, *documents, std::nullopt, ignored));
-  for (std::size_t i = 0; i < is.size(); ++i) {
-    json::array added;
-    for (const std::string& region : is[i].regions) {
-      if (!was[i].regions.contains(region)) added.emplace_back(region);
-    }
-    if (added.empty() && is[i].allowed <= was[i].allowed) continue;
-    out.push_back(json::object{{"principal", is[i].principal},
-                               {"requestsMore", is[i].allowed - was[i].allowed},
-                               {"regionsMore", std::move(added)}});
-  }
-  return out;
-}
-
-std::string principals_view(const json::array& principals) {
-  std::string out;
-  for (const json::value& one : principals) {
-    const json::object& o = one.get_object();
-    std::vector<std::string> regions;
-    for (const json::value& region : o.at("regionsMore").get_array()) {
-      regions.emplace_back(region.get_string());
-    }
-    out += fmt::format("policy     {} may send {} requests more{}{}\n",
-                       std::string_view(o.at("principal").get_string()),
-                       o.at("requestsMore").to_number<std::int64_t>(),
-                       regions.empty() ? "" : ", and reaches ", fmt::join(regions, ", "));
-  }
-  return out;
-}
-
-std::string changes_view(const std::vector<catalog::Change>& changes) {
-  std::string out;
-  std::vector<std::string> flags;
-  for (const auto& change : changes) {
-    out += fmt::format("{:<11}{}{}{}  {}\n", change.what, change.name,
-                       change.version ? fmt::format("@{}", change.version) : "",
-                       change.widens ? "  WIDENS" : "", change.says);
-    if (change.widens) flags.push_back("--accept-widening=" + change.accepted_as());
-  }
-  const bool fence = std::ranges::any_of(changes, [](const auto& c) { return c.fence; });
-  out += fmt::format("signers    {}\n", fence ? "two: it changes the fence" : "one");
-  if (!flags.empty()) out += fmt::format("to accept  {}\n", fmt::join(flags, " "));
-  return out;
-}
-
-Result<Exit> diff(const Options& options) {
-  TRY(const catalog::Bundle bundle, read_bundle(options.file));
-  TRY(const auto before, before_of(options));
-  const auto changes = catalog::changes(*before, *bundle.catalog());
-  json::array principals;
-  if (!options.documents.empty()) {
-    TRY(principals, widened_principals(*before, *bundle.catalog(), options.documents));
-  }
-  if (options.as_json()) {
-    json::array list;
-    for (const auto& change : changes) {
-      json::object one{{"what", change.what},
-                       {"name", change.name},
-                       {"says", change.says},
-                       {"fence", change.fence},
-                       {"widens", change.widens}};
-      if (change.version) one["version"] = change.version;
-      list.push_back(std::move(one));
-    }
-    print(line(json::object{{"changes", std::move(list)}, {"principals", std::move(principals)}}));
-  } else if (changes.empty()) {
-    print("nothing changes\n");
-  } else {
-    print(changes_view(changes) + principals_view(principals));
-  }
-  return changes.empty() ? Exit::ok : Exit::differs;
-}
-
 // ---- apply
+
+std::string applied_view(const std::string& region, const json::object& answer) {
+  std::string out = fmt::format("{}  epoch {} is in force, SHA-256 {}\n", region,
+                                json::find_int(answer, "epoch").value_or(0),
+                                json::find_string(answer, "sha256").value_or(""));
+  const json::array* lost = json::find_array(answer, "profilesLost");
+  for (const json::value& one : lost ? *lost : json::array()) {
+    const json::object* profile = one.if_object();
+    if (!profile) continue;
+    out += fmt::format("  refused from now on: {}\n    {}\n",
+                       json::find_string(*profile, "arn").value_or(""),
+                       json::find_string(*profile, "why").value_or(""));
+  }
+  return out;
+}
 
 Result<Exit> apply(const Options& options) {
   // As it is: what is wrong with it is the gateway's to say, and to record.
@@ -293,11 +216,7 @@ Result<Exit> apply(const Options& options) {
       code = report(told);
       continue;
     }
-    const json::object& o = answer->as_object();
-    print(options.as_json() ? line(*answer)
-                            : fmt::format("{}  epoch {} is in force, SHA-256 {}\n", name_of(socket),
-                                          json::find_int(o, "epoch").value_or(0),
-                                          json::find_string(o, "sha256").value_or("")));
+    print(options.as_json() ? line(*answer) : applied_view(name_of(socket), answer->as_object()));
   }
   if (asked == 0) {
     return fail(ErrorCode::peer_unavailable,
@@ -360,16 +279,7 @@ void add_looking(CLI::App& app, Outcome& outcome) {
   options->target.add_options(*command);
   add_output(*command, *options);
 
-  options = std::make_shared<Options>();
-  command = add(app, "diff",
-                "Show what a bundle changes, and name what it widens; exit code 3 if it changes "
-                "anything",
-                options, outcome, diff);
-  command->add_option("BUNDLE", options->file, "The new bundle's file")->required();
-  command->add_option("--against", options->after, "The bundle before; else the built-in library");
-  command->add_option("-f,--file", options->documents,
-                      "Documents: what their principals may do more");
-  add_output(*command, *options);
+  add_catalog_diff(app, outcome);
 
   options = std::make_shared<Options>();
   command = add(app, "apply", "Put a bundle in force in the running gateways, without a restart",

@@ -24,6 +24,7 @@ void add_explain(CLI::App& app, Outcome& outcome);
 void add_route(CLI::App& app, Outcome& outcome);
 void add_restrictions(CLI::App& app, Outcome& outcome);
 void add_catalog(CLI::App& app, Outcome& outcome);
+void add_catalog_diff(CLI::App& catalog, Outcome& outcome);  // of its subcommands
 void add_audit(CLI::App& app, Outcome& outcome);
 void add_prove(CLI::App& app, Outcome& outcome);
 void add_egress(CLI::App& app, Outcome& outcome);

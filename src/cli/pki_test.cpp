@@ -13,8 +13,8 @@
 namespace tidegate::cli::pki {
 namespace {
 
-using Store = std::unique_ptr<X509_STORE, OpensslDelete<X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, OpensslDelete<X509_STORE_CTX_free>>;
+using Store = openssl::CertificateStore;
+using StoreContext = openssl::CertificateCheck;
 
 const WallTime now = WallTime{std::chrono::seconds(1'800'000'000)};
 

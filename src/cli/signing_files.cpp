@@ -1,6 +1,5 @@
 #include "cli/signing_files.hpp"
 
-#include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include "cli/files.hpp"
@@ -17,7 +16,7 @@ Result<SigningFiles::Files> SigningFiles::read(WallTime now) const {
   auto made = peer::endorse(config_.region.str(), key_.public_key(), certificate, key, now);
   OPENSSL_cleanse(key.data(), key.size());
   TRY(auto endorsed, std::move(made));
-  auto bundles = std::make_shared<Bundles>();
+  auto bundles = std::make_shared<peer::TrustBundles>();
   for (const auto& peer : config_.peers) {
     TRY(const std::string pem,
         config::read_file(peer.trust_bundle, limits::configuration_bytes_max));
@@ -38,20 +37,13 @@ std::shared_ptr<const peer::Endorsement> SigningFiles::endorsement() const {
 }
 
 Result<void> SigningFiles::check(const peer::Endorsement& endorsement) const {
-  std::shared_ptr<const Bundles> bundles;
+  std::shared_ptr<const peer::TrustBundles> bundles;
   {
     std::scoped_lock lock(mutex_);
     bundles = files_.bundles;
   }
-  const auto found = bundles ? bundles->find(endorsement.region) : Bundles::const_iterator{};
-  if (!bundles || found == bundles->end()) {
-    return fail(Error{.code = ErrorCode::peer_unavailable,
-                      .origin = Origin::peer,
-                      .message = "the key of another Region's signatures is not believed",
-                      .mend = {},
-                      .why = fmt::format("there is no trust bundle of {}", endorsement.region)});
-  }
-  return found->second.check(endorsement, config_.operator_domain);
+  static const peer::TrustBundles without_peers;
+  return peer::check(bundles ? *bundles : without_peers, endorsement, config_.operator_domain);
 }
 
 }  // namespace tidegate::cli

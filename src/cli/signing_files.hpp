@@ -2,7 +2,6 @@
 // start and never leaves the process; the peer certificate endorses it.
 #pragma once
 
-#include <map>
 #include <mutex>
 #include <string>
 
@@ -15,10 +14,9 @@ class SigningFiles final : public peer::SigningIdentity {
  public:
   // Both must outlive it.
   SigningFiles(const gateway::RegionConfig& config, Rng& rng) : config_(config), key_(rng) {}
-  using Bundles = std::map<std::string, peer::TrustBundle>;
   struct Files {
     std::shared_ptr<const peer::Endorsement> endorsement;
-    std::shared_ptr<const Bundles> bundles;
+    std::shared_ptr<const peer::TrustBundles> bundles;
   };
   // The certificate, its endorsement of the key, and the trust bundles; without peers there is
   // nothing to read. Errors: configuration.

@@ -40,6 +40,15 @@ std::size_t ApplicationProfileTable::size() const {
   return count;
 }
 
+std::vector<ApplicationProfileTable::Profile> ApplicationProfileTable::all() const {
+  std::lock_guard lock(table_);
+  std::vector<Profile> out;
+  for (const auto& [account, profiles] : accounts_) {
+    for (const auto& [id, profile] : *profiles) out.push_back(profile);
+  }
+  return out;
+}
+
 Result<ApplicationProfileTable::BothSides> ApplicationProfileTable::both_sides() {
   std::lock_guard lock(change_);
   BothSides out;

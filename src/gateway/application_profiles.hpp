@@ -22,6 +22,11 @@ class ApplicationProfileStore {
   virtual Result<void> remove_profile(std::string_view account, std::string_view id) = 0;
 };
 
+// One that could be called and cannot any more, and why.
+struct LostProfile {
+  std::string arn, why;
+};
+
 class ApplicationProfileTable {
  public:
   using Profile = std::shared_ptr<const api::ApplicationProfile>;
@@ -34,6 +39,7 @@ class ApplicationProfileTable {
   OfAccount of(std::string_view account) const;
   Profile find(std::string_view account, std::string_view id) const;  // nullptr: not there
   std::size_t size() const;
+  std::vector<Profile> all() const;
 
   // What is on disk and what is served by, of all accounts, between two changes: whoever compares
   // them must not see one of them half made. It blocks on the store. Errors: store_unavailable.

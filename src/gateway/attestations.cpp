@@ -172,6 +172,10 @@ Result<void> Attestations::accept(const catalog::RegionId& peer, attest::Of of,
                                   std::string_view line) {
   Book* const book = this->book(peer);
   if (!book) return refused("it is from no peer");
+  if (line.size() > limits::report_bytes_max) {  // before anything reads it
+    return refused(fmt::format("a line of {} bytes, and {} is the most", line.size(),
+                               limits::report_bytes_max));
+  }
   if (line.starts_with(endorsement_front)) return keys_.learn(line, peer.str());
   // Every link of the peer brings it: only the first to come is read.
   const Sha256 text = sha256(line);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "audit/verify_batches.hpp"
+#include "gateway/limits.hpp"
 #include "gateway/test_deployment.hpp"
 
 namespace tidegate::gateway {
@@ -152,6 +153,28 @@ TEST_F(AttestationsTest, ATokenThatItsSourceDoesNotSignRaisesAnAlarmAtTheDestina
   EXPECT_EQ(states()["attested"], 0) << "no answer came, so there is nothing to attest it";
 }
 
+TEST_F(AttestationsTest, TokensThatALinkRefusesAtOnceAreTriedAgainWithTheNextReport) {
+  constexpr int spinning = 10'000;
+  int refused = 0;
+  bool taken = true;  // its streams
+  for (auto& part : eu.at(milan).workers) {
+    part.links->refuse(catalog::RegionId(frankfurt), [&](const http::ClientRequest& request) {
+      if (!taken || request.target != peer::tokens_path) return false;
+      taken = ++refused < spinning;  // a worker that never ends its turn would hang the test
+      return taken;
+    });
+  }
+  Attestations& books = eu.at(milan).region->attestations();
+  books.made(attest::Of::tokens, catalog::RegionId(frankfurt), sha256("leaf"));
+  eu.run_for(2s);
+  EXPECT_GT(refused, 1) << "it is not lost";
+  EXPECT_LT(refused, 100) << "two workers, a report every 100 ms";
+  EXPECT_EQ(books.outstanding(), 1u);
+  taken = false;
+  eu.run_for(2s);
+  EXPECT_EQ(books.outstanding(), 0u);
+}
+
 TEST_F(AttestationsTest, ABatchThatIsNotMilansIsRefusedAndTold) {
   const std::int64_t now_ms =
       std::chrono::floor<std::chrono::milliseconds>(eu.loop.clock().wall().time_since_epoch())
@@ -179,6 +202,31 @@ TEST_F(AttestationsTest, ABatchThatIsNotMilansIsRefusedAndTold) {
   }
   EXPECT_EQ(alarms(frankfurt, "AttestationRefused").size(), 8u);
   EXPECT_EQ(post_tokens(endorsed + endorsed + batch(milan, frankfurt, identity.key())), 400);
+}
+
+TEST_F(AttestationsTest, WhatIsTooLongIsRefusedBeforeAnybodyReadsIt) {
+  const auto& identity = *eu.at(milan).identity;
+  const std::string endorsed = identity.endorsement()->to_json();
+  const std::string batch =
+      attest::sign_batch(attest::Of::tokens, milan, frankfurt, 1,
+                         std::vector<Sha256>(limits::batch_leaves_max, sha256("leaf")),
+                         identity.key())
+          .to_json();
+  EXPECT_LE(batch.size(), limits::report_bytes_max) << "the largest batch fits";
+  const auto padded = [](const std::string& line, std::size_t size) {
+    return line + std::string(size - line.size(), ' ') + '\n';
+  };
+  const std::size_t bytes = limits::report_bytes_max + 1;
+  const auto why = [&] {
+    return std::string(alarms(frankfurt, "AttestationRefused")[0].at("why").as_string());
+  };
+  EXPECT_EQ(post_tokens(padded(batch, bytes)), 403);
+  EXPECT_EQ(why(), "a line of 65537 bytes, and 65536 is the most");
+  EXPECT_EQ(post_tokens(padded(endorsed, bytes)), 403);
+  EXPECT_EQ(why(), "a line of 65537 bytes, and 65536 is the most");
+  EXPECT_EQ(post_tokens(padded(batch, limits::token_batch_bytes_max)), 413);
+  EXPECT_EQ(why(), "The request body has more than 131074 bytes.");
+  EXPECT_EQ(alarms(frankfurt, "AttestationRefused").size(), 3u);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // profile, by its tag.
 #include <gtest/gtest.h>
 
+#include "catalog/draft.hpp"
 #include "gateway/test_deployment.hpp"
 
 namespace tidegate::gateway {
@@ -116,6 +117,55 @@ TEST(NarrowedRows, AnApplicationProfileKeepsToItsTag) {
   const auto nothing = ask(eu, "team-a");
   EXPECT_EQ(nothing->status, 400);
   EXPECT_TRUE(nothing->body.contains("no Region is left")) << nothing->body;
+}
+
+// The profile's next version, with these rows.
+CatalogInForce with_rows(std::string_view rows) {
+  const auto bundle =
+      catalog::draft_next(
+          fmt::format(R"({{"profiles":[{{"id":"{}","name":"EU Nova 2 Lite","scope":"geographic",)"
+                      R"("geography":"eu","model":"amazon.nova-2-lite-v1:0","version":2,)"
+                      R"("rows":{{{}}}}}]}})",
+                      nova, rows),
+          nullptr)
+          .value();
+  return {.catalog = bundle.catalog(), .epoch = bundle.epoch(), .sha256 = bundle.sha256()};
+}
+
+TEST(NarrowedRows, ACatalogueWithoutWhatATagNamesRefusesItsProfileAndSaysSo) {
+  TestDeployment eu;
+  Region& region = *eu.at(milan).region;
+  const auto made = eu.send(milan, "POST", "/inference-profiles", create + "eu-west-1\"}]}");
+  ASSERT_TRUE(eu.run_until_done({made}));
+  const auto publish = [&](CatalogInForce catalog) {
+    const auto lost = region.publish(std::move(catalog)).value();
+    eu.run_for(1ms);
+    return lost;
+  };
+  const auto refused = [&] {
+    const auto reply = ask(eu, "team-a");
+    EXPECT_EQ(reply->status, 400);
+    return reply->body;
+  };
+  const CatalogInForce without =
+      with_rows(R"("eu-south-1":["eu-central-1","eu-south-1"],"eu-west-1":["eu-west-1"])");
+  auto lost = publish(without);
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].arn,
+            "arn:aws:bedrock:eu-south-1:111122223333:application-inference-profile/team-a");
+  EXPECT_TRUE(lost[0].why.contains("eu-west-1 is outside the row")) << lost[0].why;
+  EXPECT_TRUE(refused().contains("eu-west-1 is outside the row"));
+  for (const auto& [name, part] : eu.regions) EXPECT_TRUE(part->model->bodies.empty()) << name;
+  EXPECT_EQ(ask(eu)->status, 200) << "its source is as the catalogue has it";
+  EXPECT_TRUE(publish(without).empty()) << "told once";
+
+  const CatalogInForce built_in{.catalog = catalog::Catalog::built_in()};
+  EXPECT_TRUE(publish(built_in).empty());
+  EXPECT_EQ(ask(eu, "team-a")->header("x-tidegate-inference-region"), dublin);
+  lost = publish(with_rows(R"("eu-west-1":["eu-west-1"])"));
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_TRUE(lost[0].why.contains("no row for the source eu-south-1")) << lost[0].why;
+  refused();
 }
 
 TEST(NarrowedRows, ATagThatWidensIsRefused) {

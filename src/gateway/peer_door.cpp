@@ -5,6 +5,7 @@
 #include "aws/errors.hpp"
 #include "base/sabotage.hpp"
 #include "gateway/counted.hpp"
+#include "gateway/limits.hpp"
 #include "gateway/region.hpp"
 #include "gateway/worker.hpp"
 #include "peer/admission.hpp"
@@ -144,8 +145,12 @@ Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity
 
 Task<void> PeerDoor::tokens(http::Exchange& exchange, const peer::RegionIdentity& peer) {
   BodyLease lease(region_.body_bytes());
-  auto body = co_await read_body(exchange, lease);
-  if (!body) co_return co_await refuse(exchange, body.error(), "");
+  auto body = co_await read_body(exchange, lease, {}, limits::token_batch_bytes_max);
+  if (!body) {
+    if (body.error().code == ErrorCode::body_too_large)
+      region_.attestation_refused(peer.region, body.error(), worker_.rng());
+    co_return co_await refuse(exchange, body.error(), "");
+  }
   std::string_view rest = *body;
   if (std::ranges::count(rest, '\n') > 2) {  // an endorsement and a batch: each costs a signature
     co_return co_await refuse(exchange,

@@ -1,5 +1,7 @@
 // Stage 1, receive: which operation, and the whole body. The headers are checked first (form,
 // scope, clock, a known key), so that strangers cannot make us hold bodies.
+#include <fmt/format.h>
+
 #include "chat/family_formats.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
@@ -25,11 +27,16 @@ Result<void> check_encoding(const http::RequestHead& head) {
 
 }  // namespace
 
-Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease, std::string begun) {
+Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease, std::string begun,
+                                    std::size_t max) {
   std::string body = std::move(begun);
   for (;;) {
     CO_TRY(std::string piece, co_await exchange.next_body());
     if (piece.empty()) co_return body;
+    if (body.size() + piece.size() > max) {
+      co_return fail(ErrorCode::body_too_large,
+                     fmt::format("The request body has more than {} bytes.", max));
+    }
     if (!lease.grow(piece.size())) {
       co_return fail(ErrorCode::overloaded, "The service is holding too many request bodies.",
                      "Try again shortly.");

@@ -6,6 +6,7 @@
 #include "audit/join.hpp"
 #include "aws/sigv4.hpp"
 #include "gateway/limits.hpp"
+#include "gateway/resolve.hpp"
 #include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
@@ -79,13 +80,15 @@ Result<std::uint64_t> Region::apply(const Documents& changes) {
   return applied.version;
 }
 
-Result<void> Region::publish(CatalogInForce catalog) {
+Result<std::vector<LostProfile>> Region::publish(CatalogInForce catalog) {
   TRY(const Documents stored, ports_.documents.load());
   TRY(const auto built, build(catalog, stored));
+  auto lost = lost_profiles(application_profiles_.all(), config_.region, *snapshot(), *built,
+                            ports_.clock.wall());
   catalog_ = std::move(catalog);
   put_in_force(built);
   telemetry_.catalog_epoch(catalog_.epoch);
-  return {};
+  return lost;
 }
 
 void Region::put_in_force(const std::shared_ptr<const Snapshot>& snapshot) {
@@ -161,6 +164,17 @@ void Region::service_event(std::string name, json::object details, Rng& rng) {
   write_event(log::Level::info, std::move(name), std::move(details), rng);
 }
 
+void Region::profiles_lost(const std::vector<LostProfile>& lost, Rng& rng) {
+  if (lost.empty()) return;
+  json::array told;
+  for (const LostProfile& one : lost | std::views::take(limits::lost_profiles_logged_max))
+    told.push_back(json::object{{"arn", one.arn}, {"why", one.why}});
+  write_event(
+      log::Level::warn, "ApplicationProfilesLost",
+      {{"epoch", snapshot()->catalog_epoch}, {"count", lost.size()}, {"profiles", std::move(told)}},
+      rng);
+}
+
 void Region::watch_adequacy(Rng& rng) {
   const auto current = snapshot();
   const WallTime now = ports_.clock.wall();
@@ -232,8 +246,8 @@ void Region::tell_overdue_attestations(Rng& rng) {
     for (const std::string& id : late.request_ids) ids.emplace_back(id);
     for (const Sha256& leaf : late.leaves) leaves.emplace_back(to_base64url(view(leaf)));
     write_event(log::Level::warn, std::string(audit::attestation_missing_event),
-                {{"peer", late.peer.str()},
-                 {"of", attest::name_of(late.of)},
+                {{audit::missing_peer_member, late.peer.str()},
+                 {audit::missing_of_member, attest::name_of(late.of)},
                  {"count", static_cast<std::int64_t>(late.count)},
                  {"requestIds", std::move(ids)},
                  {audit::missing_leaves_member, std::move(leaves)}},

@@ -70,9 +70,13 @@ class Region {
   // Runs in the background (the store blocks); a bad change leaves the old snapshot in force.
   // Errors: configuration, store_unavailable.
   Result<std::uint64_t> apply(const Documents& changes);
+  // What is on disk, in force or not. It blocks: in the background. Errors: store_unavailable.
+  Result<Documents> stored_documents() const { return ports_.documents.load(); }
   // In the background, too: another catalogue, proven by the caller, for whatever comes from now
-  // on; a request keeps the one that it started with. Errors: configuration, store_unavailable.
-  Result<void> publish(CatalogInForce catalog);
+  // on; a request keeps the one that it started with. Gives the application profiles whose requests
+  // are refused from now on, because what they keep to is not inside of the new rows. Errors:
+  // configuration, store_unavailable.
+  Result<std::vector<LostProfile>> publish(CatalogInForce catalog);
 
   std::vector<peer::PeerConfig> destinations_to_dial() const {
     return gateway::destinations_to_dial(config_, *snapshot()->catalog);
@@ -112,6 +116,8 @@ class Region {
   void restriction_began(const Restriction& restriction, Rng& rng);
   void restriction_ended(const Restriction& restriction, std::string event, json::object details,
                          Rng& rng);
+  // After publish(): a log line and a service event, if there are any.
+  void profiles_lost(const std::vector<LostProfile>& lost, Rng& rng);
   // The fence was touched: an alarm, a metric and a service event, at each side that notices.
   enum class Side : std::uint8_t { source, source_signer, destination };
   void geofence_violation(Side side, std::string_view rule, json::object facts, Rng& rng);

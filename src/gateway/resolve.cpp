@@ -145,6 +145,21 @@ Result<Target> resolve(std::string_view model_reference, std::string_view accoun
   return invalid("List the identifiers that this Region knows with ListInferenceProfiles.");
 }
 
+std::vector<LostProfile> lost_profiles(const std::vector<ApplicationProfileTable::Profile>& all,
+                                       const catalog::RegionId& source, const Snapshot& before,
+                                       const Snapshot& after, WallTime now) {
+  std::vector<LostProfile> out;
+  for (const auto& application : all) {
+    const auto target = application_target(*application, source, after, now);
+    if (target || !application_target(*application, source, before, now)) continue;
+    const Error& error = target.error();
+    out.push_back(
+        {.arn = api::application_profile_arn(source.str(), application->account, application->id),
+         .why = error.mend.empty() ? error.message : error.message + " " + error.mend});
+  }
+  return out;
+}
+
 Result<void> narrow(Target& target, const identity::PrincipalRecord& principal,
                     const Snapshot& snapshot) {
   if (!target.profile || snapshot.narrowed_rows.empty()) return {};

@@ -20,6 +20,12 @@ Result<Target> resolve(std::string_view model_reference, std::string_view accoun
                        const catalog::RegionId& source, const Snapshot& snapshot,
                        const FindApplicationProfile& find_application, WallTime now);
 
+// Those that `before` resolves and `after` does not: a catalogue has lost what they copy, or a
+// Region that their tag names.
+std::vector<LostProfile> lost_profiles(const std::vector<ApplicationProfileTable::Profile>& all,
+                                       const catalog::RegionId& source, const Snapshot& before,
+                                       const Snapshot& after, WallTime now);
+
 // The part of the row that the principal keeps to, too. Errors: validation (nothing is left of what
 // an application profile keeps to).
 Result<void> narrow(Target& target, const identity::PrincipalRecord& principal,

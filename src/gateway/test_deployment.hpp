@@ -116,6 +116,10 @@ class MemoryLinks final : public peer::Links {
       if (listener_) listener_(region, false);
     }
   }
+  void refuse(const catalog::RegionId& region,
+              std::function<bool(const http::ClientRequest&)> refuses) {
+    channels_.at(region)->refuses = std::move(refuses);
+  }
   std::vector<catalog::RegionId> connected() const {
     std::vector<catalog::RegionId> out;
     for (const auto& [region, channel] : channels_) out.push_back(region);

@@ -40,9 +40,10 @@ class BodyLease {
 };
 
 // The whole body, held under the lease; `begun` is what of it was read before. Errors: those of
-// next_body(), overloaded.
+// next_body(), overloaded, body_too_large.
 Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease,
-                                    std::string begun = {});
+                                    std::string begun = {},
+                                    std::size_t max = limits::body_bytes_max);
 
 // receive(): which operation, and the whole body.
 struct Call {

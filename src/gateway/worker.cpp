@@ -11,7 +11,6 @@ constexpr http::ClientTimeouts report_timeouts{.connect = limits::backend_connec
                                                .idle = limits::report_silent};
 // A peer that refuses its reports does so by its configuration: both sides say so once a minute.
 constexpr Duration fence_refusal_wait = std::chrono::minutes(1);
-constexpr std::size_t report_line_max = 64 * 1024;
 
 }  // namespace
 
@@ -228,7 +227,8 @@ Task<void> Worker::read_reports(const catalog::RegionId& region,
       }
     }
     pending.erase(0, taken);
-    if (pending.size() > report_line_max || ports_.links.channel(region) != channel) co_return;
+    if (pending.size() > limits::report_bytes_max || ports_.links.channel(region) != channel)
+      co_return;
     // All of them first: one that cannot leave comes back to the queue at once.
     std::vector<std::string> due;
     while (auto tokens = region_.attestations().next_tokens(region))

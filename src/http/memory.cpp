@@ -147,7 +147,7 @@ Task<Result<void>> MemoryExchange::finish(std::string last, Headers trailers) {
 Task<Result<std::unique_ptr<ClientExchange>>> MemoryChannel::send(ClientRequest request,
                                                                   ClientTimeouts timeouts,
                                                                   Cancellation* cancellation) {
-  if (!usable_) {
+  if (!usable_ || (refuses && refuses(request))) {
     Error error = broken();
     error.retry = Retry::same_region;
     co_return fail(std::move(error));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 
@@ -70,6 +71,8 @@ class MemoryChannel final : public Channel {
   bool usable() const override { return usable_; }
   // Every exchange breaks, and no new one can begin: the other side was killed.
   void break_all();
+  // Of a request: whether it fails at once, as on a link whose streams are all taken.
+  std::function<bool(const ClientRequest&)> refuses;
 
  private:
   Loop& loop_;

@@ -58,11 +58,13 @@ const http::ConnectionInfo& H2Exchange::connection() const {
 }
 
 bool H2Exchange::body_too_large() const {
-  if (stream_.body_bytes > limits::body_bytes_max) return true;
+  const bool peer = connection_.options_.h2_profile == http::H2Profile::peer_link;
+  const std::size_t max = peer ? limits::link_body_bytes_max : limits::body_bytes_max;
+  if (stream_.body_bytes > max) return true;
   const auto declared = stream_.request.headers.get("content-length");
   std::uint64_t length = 0;  // that it is a number, and true, is nghttp2's check
   if (declared) std::from_chars(declared->data(), declared->data() + declared->size(), length);
-  return length > limits::body_bytes_max;
+  return length > max;
 }
 
 Task<Result<std::string>> H2Exchange::next_body() {

@@ -14,17 +14,14 @@
 
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
+#include "base/openssl.hpp"
 #include "base/sabotage.hpp"
 #include "net/tls_key_log.hpp"
 
 namespace tidegate::net {
 namespace {
 
-template <auto free>
-struct Call {
-  void operator()(auto* pointer) const { free(pointer); }
-};
-using File = std::unique_ptr<FILE, Call<std::fclose>>;
+using File = openssl::Owned<FILE, std::fclose>;  // what OpenSSL reads PEM from
 
 std::unexpected<Error> bad_file(std::string_view path, std::string_view what, std::string mend) {
   return fail(ErrorCode::configuration, fmt::format("{}: {}", path, what), std::move(mend));
@@ -75,10 +72,10 @@ Result<void> check_dates(const std::string& path, const X509* certificate, WallT
 // Every certificate of a PEM file, into a store of its own.
 Result<X509_STORE*> load_bundle(const std::string& path, std::size_t authorities_max) {
   TRY(File file, open(path, "trust bundle"));
-  std::unique_ptr<X509_STORE, Call<X509_STORE_free>> store(X509_STORE_new());
+  openssl::CertificateStore store(X509_STORE_new());
   int count = 0;
   while (X509* raw = PEM_read_X509(file.get(), nullptr, nullptr, nullptr)) {
-    const std::unique_ptr<X509, Call<X509_free>> certificate(raw);
+    const openssl::Certificate certificate(raw);
     X509_STORE_add_cert(store.get(), raw);
     ++count;
   }
@@ -149,8 +146,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(const TlsFiles& files, Wall
   TRY_VOID(check_dates(files.certificate, SSL_CTX_get0_certificate(context), now));
   // Loading the key compares it with the certificate, and the two failures need different mends.
   TRY(File file, open(files.key, "key"));
-  const std::unique_ptr<EVP_PKEY, Call<EVP_PKEY_free>> key(
-      PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr));
+  const openssl::Key key(PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr));
   if (!key) {
     return bad_file(
         files.key, fmt::format("not an unencrypted private key in PEM form ({})", openssl_reason()),
@@ -230,7 +226,7 @@ struct PeerVerifier {
       return fmt::format("it is {}, not {}", identity->region.str(), check.expected->str());
     }
     if (X509_get_extension_flags(leaf) & EXFLAG_CA) return "it shows a CA's certificate as its own";
-    const std::unique_ptr<X509_STORE_CTX, Call<X509_STORE_CTX_free>> chain(X509_STORE_CTX_new());
+    const openssl::CertificateCheck chain(X509_STORE_CTX_new());
     X509_STORE_CTX_init(chain.get(), store->second.get(), leaf, untrusted);
     X509_STORE_CTX_set_purpose(
         chain.get(), SSL_is_server(ssl) ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);

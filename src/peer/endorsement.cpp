@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
 
 #include "base/bytes.hpp"
 #include "base/json.hpp"
+#include "base/openssl.hpp"
 #include "peer/identity.hpp"
 
 namespace tidegate::peer {
@@ -17,14 +17,7 @@ namespace {
 constexpr std::size_t certificates_max = 4;
 constexpr std::int64_t clock_allowance_ms = 5 * 60 * 1000;
 
-template <auto free>
-struct Call {
-  void operator()(auto* pointer) const { free(pointer); }
-};
-using Bio = std::unique_ptr<BIO, Call<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Call<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Call<EVP_PKEY_free>>;
-using Digest = std::unique_ptr<EVP_MD_CTX, Call<EVP_MD_CTX_free>>;
+using openssl::Bio, openssl::Certificate, openssl::DigestContext, openssl::Key;
 
 struct FreeStack {
   void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
@@ -42,15 +35,6 @@ std::unexpected<Error> cannot_endorse(std::string why) {
   ERR_clear_error();
   return fail(ErrorCode::configuration, fmt::format("the signing key cannot be endorsed: {}", why),
               "Check the peer certificate and its key; `tidegate pki issue` makes both.");
-}
-
-std::unexpected<Error> refused(std::string why) {
-  ERR_clear_error();
-  return fail(Error{.code = ErrorCode::peer_unavailable,
-                    .origin = Origin::peer,
-                    .message = "the key of another Region's signatures is not believed",
-                    .mend = {},
-                    .why = std::move(why)});
 }
 
 // Every certificate of a PEM text, in order.
@@ -83,7 +67,7 @@ const EVP_MD* digest_for(EVP_PKEY* key) {
 }
 
 std::optional<std::string> sign(EVP_PKEY* key, std::string_view text) {
-  const Digest context(EVP_MD_CTX_new());
+  const DigestContext context(EVP_MD_CTX_new());
   std::size_t size = 0;
   if (EVP_DigestSignInit(context.get(), nullptr, digest_for(key), nullptr, key) != 1 ||
       EVP_DigestSign(context.get(), nullptr, &size, bytes(text), text.size()) != 1) {
@@ -99,7 +83,7 @@ std::optional<std::string> sign(EVP_PKEY* key, std::string_view text) {
 }
 
 bool signed_by(EVP_PKEY* key, std::string_view text, std::string_view signature) {
-  const Digest context(EVP_MD_CTX_new());
+  const DigestContext context(EVP_MD_CTX_new());
   return key && EVP_DigestVerifyInit(context.get(), nullptr, digest_for(key), nullptr, key) == 1 &&
          EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text),
                           text.size()) == 1;
@@ -107,7 +91,7 @@ bool signed_by(EVP_PKEY* key, std::string_view text, std::string_view signature)
 
 std::int64_t milliseconds_of(const ASN1_TIME* time) {
   int days = 0, seconds = 0;
-  const std::unique_ptr<ASN1_TIME, Call<ASN1_TIME_free>> epoch(ASN1_TIME_set(nullptr, 0));
+  const openssl::Owned<ASN1_TIME, ASN1_TIME_free> epoch(ASN1_TIME_set(nullptr, 0));
   if (ASN1_TIME_diff(&days, &seconds, epoch.get(), time) != 1) return 0;
   return (std::int64_t{days} * 86'400 + seconds) * 1'000;
 }
@@ -220,32 +204,51 @@ Result<void> TrustBundle::check(const Endorsement& endorsement,
   const Chain chain(sk_X509_new_null());
   for (const std::string& der : endorsement.certificates) {
     Certificate one = from_der(der);
-    if (!one) return refused("a certificate is not DER");
+    if (!one) return key_not_believed("a certificate is not DER");
     sk_X509_push(chain.get(), one.release());
   }
   X509* const leaf = sk_X509_value(chain.get(), 0);
-  if (!leaf) return refused("there is no certificate");
+  if (!leaf) return key_not_believed("there is no certificate");
   const auto uri = uri_san(leaf);
   const auto identity = uri ? RegionIdentity::parse(*uri, operator_domain) : std::nullopt;
   if (!identity || identity->region.str() != endorsement.region) {
-    return refused(fmt::format("its certificate is not {}'s", endorsement.region));
+    return key_not_believed(fmt::format("its certificate is not {}'s", endorsement.region));
   }
-  if (X509_get_extension_flags(leaf) & EXFLAG_CA) return refused("its certificate is a CA's");
-  const std::unique_ptr<X509_STORE_CTX, Call<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+  if (X509_get_extension_flags(leaf) & EXFLAG_CA)
+    return key_not_believed("its certificate is a CA's");
+  const openssl::CertificateCheck context(X509_STORE_CTX_new());
   X509_STORE_CTX_init(context.get(), store_.get(), leaf, chain.get());
   X509_STORE_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_CLIENT);
   X509_STORE_CTX_set_time(context.get(), 0, endorsement.made_ms / 1'000);
   if (X509_verify_cert(context.get()) != 1) {
-    return refused(
+    return key_not_believed(
         fmt::format("its certificate is not valid under the CA of {}: {}", endorsement.region,
                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()))));
   }
   if (endorsement.not_after_ms > milliseconds_of(X509_get0_notAfter(leaf)) ||
       !signed_by(X509_get0_pubkey(leaf), endorsement.signed_text(), endorsement.signature)) {
-    return refused("its certificate does not vouch for it");
+    return key_not_believed("its certificate does not vouch for it");
   }
   ERR_clear_error();
   return {};
+}
+
+Result<void> check(const TrustBundles& bundles, const Endorsement& endorsement,
+                   std::string_view operator_domain) {
+  const auto found = bundles.find(endorsement.region);
+  if (found == bundles.end()) {
+    return key_not_believed(fmt::format("there is no trust bundle of {}", endorsement.region));
+  }
+  return found->second.check(endorsement, operator_domain);
+}
+
+std::unexpected<Error> key_not_believed(std::string why) {
+  ERR_clear_error();
+  return fail(Error{.code = ErrorCode::peer_unavailable,
+                    .origin = Origin::peer,
+                    .message = "the key of another Region's signatures is not believed",
+                    .mend = {},
+                    .why = std::move(why)});
 }
 
 }  // namespace tidegate::peer

@@ -3,6 +3,7 @@
 // it, then and years later. Form: docs/reference/attestation.md.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,5 +58,16 @@ class TrustBundle {
   };
   std::unique_ptr<x509_store_st, Free> store_;
 };
+
+// Those of several Regions, by name.
+using TrustBundles = std::map<std::string, TrustBundle>;
+
+// By the bundle of the endorsement's Region. Errors: as TrustBundle::check(), and where there is no
+// such bundle.
+Result<void> check(const TrustBundles& bundles, const Endorsement& endorsement,
+                   std::string_view operator_domain);
+
+// The refusal of a key: peer_unavailable, with this `why`.
+std::unexpected<Error> key_not_believed(std::string why);
 
 }  // namespace tidegate::peer

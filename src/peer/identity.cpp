@@ -1,10 +1,10 @@
 #include "peer/identity.hpp"
 
 #include <fmt/format.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <memory>
+
+#include "base/openssl.hpp"
 
 namespace tidegate::peer {
 namespace {
@@ -72,10 +72,7 @@ std::optional<RegionIdentity> RegionIdentity::parse(std::string_view uri,
 }
 
 std::optional<std::string> uri_san(const x509_st* certificate) {
-  struct Free {
-    void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
-  };
-  const std::unique_ptr<GENERAL_NAMES, Free> names(static_cast<GENERAL_NAMES*>(
+  const openssl::GeneralNames names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   std::optional<std::string> uri;
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {

@@ -12,11 +12,7 @@ namespace tidegate::peer {
 Result<void> KeyRing::learn(std::string_view endorsement_json, std::string_view of) {
   TRY(Endorsement read, Endorsement::from_json(endorsement_json));
   if (!of.empty() && read.region != of) {
-    return fail(Error{.code = ErrorCode::peer_unavailable,
-                      .origin = Origin::peer,
-                      .message = "the key of another Region's signatures is not believed",
-                      .mend = {},
-                      .why = fmt::format("{} endorses a key of {}", of, read.region)});
+    return key_not_believed(fmt::format("{} endorses a key of {}", of, read.region));
   }
   const auto same = [&](const std::shared_ptr<const Endorsement>& one) {
     return one->signature == read.signature && one->certificates == read.certificates &&

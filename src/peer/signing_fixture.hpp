@@ -4,35 +4,26 @@
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
-#include <map>
 #include <memory>
 #include <string>
 
+#include "base/openssl.hpp"
 #include "peer/signing.hpp"
 
 namespace tidegate::peer::testing {
 
-struct FreeFixture {
-  void operator()(X509* x) const { X509_free(x); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-  void operator()(BIO* bio) const { BIO_free_all(bio); }
-};
-template <class T>
-using Held = std::unique_ptr<T, FreeFixture>;
-
 struct Pair {
-  Held<X509> certificate;
-  Held<EVP_PKEY> key;
+  openssl::Certificate certificate;
+  openssl::Key key;
 
   std::string certificate_pem() const {
-    const Held<BIO> out(BIO_new(BIO_s_mem()));
+    const openssl::Bio out(BIO_new(BIO_s_mem()));
     PEM_write_bio_X509(out.get(), certificate.get());
     return text(out.get());
   }
   std::string key_pem() const {
-    const Held<BIO> out(BIO_new(BIO_s_mem()));
+    const openssl::Bio out(BIO_new(BIO_s_mem()));
     PEM_write_bio_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
     return text(out.get());
   }
@@ -46,7 +37,7 @@ struct Pair {
 // Self-signed where there is no issuer; valid for `days` from `from` on.
 inline Pair make_certificate(const std::string& uri, const Pair* issuer, WallTime from,
                              int days = 90) {
-  Pair out{Held<X509>(X509_new()), Held<EVP_PKEY>(EVP_EC_gen("P-256"))};
+  Pair out{openssl::Certificate(X509_new()), openssl::Key(EVP_EC_gen("P-256"))};
   X509* const x = out.certificate.get();
   X509* const signer = issuer ? issuer->certificate.get() : x;
   const std::time_t start =
@@ -85,7 +76,7 @@ struct Certificates {
   }
 };
 
-using Bundles = std::map<std::string, TrustBundle>;
+using Bundles = TrustBundles;
 
 class FixedIdentity final : public SigningIdentity {
  public:
@@ -103,9 +94,7 @@ class FixedIdentity final : public SigningIdentity {
   const attest::SigningKey& key() const override { return key_; }
   std::shared_ptr<const Endorsement> endorsement() const override { return endorsement_; }
   Result<void> check(const Endorsement& endorsement) const override {
-    const auto found = bundles_->find(endorsement.region);
-    if (found == bundles_->end()) return fail(ErrorCode::peer_unavailable, "no bundle");
-    return found->second.check(endorsement, domain_);
+    return peer::check(*bundles_, endorsement, domain_);
   }
 
  private:

@@ -48,9 +48,30 @@ class Walk {
         begin(api::application_profile_arn(source.str(), application.account, application.id),
               application.profile_id, Oracle::Names(words.begin(), words.end()));
     out.called = out.holder;
-    const auto target = source_.resolve(application, source, find);
     const bool said_once = out.regions.size() == words.size();
-    if (!judge(out, source, target.has_value(), said_once)) return out;
+    ask_served(out, source, source_.resolve(application, source, find), said_once, "its tag says");
+    return out;
+  }
+
+  Narrowing run(const identity::PrincipalRecord& principal, const identity::NarrowedRow& wanted,
+                const RegionId& source, const gateway::Snapshot& served) {
+    Narrowing out = begin(principal.arn, wanted.profile,
+                          Oracle::Names(wanted.regions.begin(), wanted.regions.end()));
+    auto target = source_.resolve(out.profile, source);
+    if (target) {
+      if (auto narrowed = gateway::narrow(*target, principal, served); !narrowed)
+        target = fail(std::move(narrowed).error());
+    }
+    const bool said_once = out.regions.size() == wanted.regions.size();
+    ask_served(out, source, target, said_once, "the stored document says");
+    return out;
+  }
+
+ private:
+  // Of a running source, `target` being what it makes of a request: it must keep to what is said.
+  void ask_served(Narrowing& out, const RegionId& source, const Result<gateway::Target>& target,
+                  bool said_once, std::string_view who_says) {
+    if (!judge(out, source, target.has_value(), said_once)) return;
     std::vector<std::string> believed;  // what the source would write into the token
     if (target->subset) {
       for (const RegionId& region : target->subset->regions()) believed.push_back(region.str());
@@ -59,16 +80,14 @@ class Walk {
     if (wider || believed.size() < out.regions.size()) {
       add(wider ? "subset_widens" : "layers_differ", out, source, "",
           fmt::format(
-              "its source keeps to {}, and its tag says {}",
+              "its source keeps to {}, and {} {}",
               believed.empty() ? "the whole row" : fmt::format("{}", fmt::join(believed, ", ")),
-              fmt::join(out.regions, ", ")),
+              who_says, fmt::join(out.regions, ", ")),
           {});
     }
     ask_all(out, source, target, believed);
-    return out;
   }
 
- private:
   static Narrowing begin(std::string holder, const std::string& profile, Oracle::Names regions) {
     return {.holder = std::move(holder),
             .profile = profile,
@@ -185,12 +204,10 @@ std::optional<std::vector<std::string>> tag_words(const api::ApplicationProfile&
   return std::nullopt;
 }
 
-}  // namespace
-
-Result<std::vector<Narrowing>> prove_narrowed(
-    const std::shared_ptr<const catalog::Catalog>& catalog, const gateway::Documents& documents,
-    Report& report) {
-  std::vector<Narrowing> out;
+// Every part of a row that a principal of the documents keeps to.
+template <class Visit>
+Result<void> each_part(const std::shared_ptr<const catalog::Catalog>& catalog,
+                       const gateway::Documents& documents, Report& report, Visit visit) {
   std::optional<Oracle> oracle;
   std::optional<Walk> walk;
   for (const auto& principal : documents.principals) {
@@ -205,9 +222,36 @@ Result<std::vector<Narrowing>> prove_narrowed(
                                 narrowed.profile),
                     "name a profile of the catalogue");
       }
-      out.push_back(walk->run(principal.arn, narrowed));
+      visit(*walk, *oracle, principal, narrowed);
     }
   }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Narrowing>> prove_narrowed(
+    const std::shared_ptr<const catalog::Catalog>& catalog, const gateway::Documents& documents,
+    Report& report) {
+  std::vector<Narrowing> out;
+  TRY_VOID(each_part(catalog, documents, report,
+                     [&](Walk& walk, const Oracle&, const auto& principal, const auto& narrowed) {
+                       out.push_back(walk.run(principal.arn, narrowed));
+                     }));
+  return out;
+}
+
+Result<std::vector<Narrowing>> prove_narrowed(const gateway::Documents& stored,
+                                              const gateway::Snapshot& served,
+                                              const catalog::RegionId& source, Report& report) {
+  std::vector<Narrowing> out;
+  TRY_VOID(
+      each_part(served.catalog, stored, report,
+                [&](Walk& walk, const Oracle& oracle, const auto& principal, const auto& narrowed) {
+                  // What cannot be called from here is narrowed elsewhere.
+                  if (oracle.in_force(narrowed.profile).rows.contains(source.str()))
+                    out.push_back(walk.run(principal, narrowed, source, served));
+                }));
   return out;
 }
 

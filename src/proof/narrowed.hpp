@@ -38,4 +38,10 @@ Result<std::vector<Narrowing>> prove_narrowed(
     const std::vector<api::ApplicationProfile>& stored, const catalog::RegionId& source,
     const gateway::FindApplicationProfile& find, Report& report);
 
+// The same of the principals of a running Region. `stored` is what is on disk, `served` what the
+// gateway narrows requests by. Errors: as of the first.
+Result<std::vector<Narrowing>> prove_narrowed(const gateway::Documents& stored,
+                                              const gateway::Snapshot& served,
+                                              const catalog::RegionId& source, Report& report);
+
 }  // namespace tidegate::proof

@@ -145,6 +145,55 @@ TEST(ProveTags, TheCounterexample) {
   EXPECT_EQ(narrower.counterexamples.front().rule, "layers_differ");
 }
 
+// A gateway in Frankfurt has `stored` on its disk and serves by `served`.
+std::vector<Narrowing> running(std::vector<std::string> stored, std::vector<std::string> served,
+                               Report& report, const std::string& profile = "eu.a.local") {
+  gateway::RegionConfig config;
+  config.region = catalog::RegionId("eu-central-1");
+  auto in_force = keeping(served);
+  if (served.empty()) in_force.principals[0].narrowed_rows.clear();
+  const auto snapshot =
+      gateway::Snapshot::build({.catalog = small_draft().catalog()}, in_force, config, nullptr)
+          .value();
+  return prove_narrowed(keeping(std::move(stored), profile), *snapshot, config.region, report)
+      .value();
+}
+
+TEST(ProveRunning, PrincipalsAreServedByWhatIsStored) {
+  Report report;
+  const auto found = running({"eu-west-1"}, {"eu-west-1"}, report);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].holder, user);
+  EXPECT_EQ(found[0].sources, (Oracle::Names{"eu-central-1"})) << "no other source is its own";
+  EXPECT_EQ(found[0].requests, 5u);
+  EXPECT_EQ(found[0].allowed, 1u);
+  EXPECT_TRUE(report.holds()) << report.counterexamples.front().says;
+  EXPECT_TRUE(running({"eu-west-1"}, {"eu-west-1"}, report, "global.a.wide").empty())
+      << "it cannot be called from here";
+}
+
+TEST(ProveRunning, WhatLeavesThePartIsTheCounterexample) {
+  Report report;
+  running({"eu-west-1"}, {"eu-central-1", "eu-west-1"}, report);
+  ASSERT_EQ(report.violations, 2u);
+  EXPECT_EQ(report.counterexamples[0].rule, "subset_widens");
+  EXPECT_EQ(report.counterexamples[0].says,
+            user +
+                ": its source keeps to eu-central-1, eu-west-1, and the stored document says "
+                "eu-west-1");
+  EXPECT_EQ(report.counterexamples[1].rule, "outside_subset");
+  EXPECT_EQ(report.counterexamples[1].profile, "eu.a.local");
+  EXPECT_EQ(report.counterexamples[1].destination, "eu-central-1");
+
+  Report whole, outside, narrower;
+  running({"eu-west-1"}, {}, whole);
+  EXPECT_EQ(whole.counterexamples.front().rule, "subset_widens") << "it serves by the whole row";
+  running({"us-east-1"}, {"eu-west-1"}, outside);
+  EXPECT_FALSE(outside.holds());
+  running({"eu-central-1", "eu-west-1"}, {"eu-west-1"}, narrower);
+  EXPECT_EQ(narrower.counterexamples.front().rule, "layers_differ");
+}
+
 TEST(ProvePolicies, APrincipalReachesItsPartOnly) {
   Report report;
   auto documents = keeping({"eu-west-1"});

@@ -165,6 +165,40 @@ def test_a_bundle_that_the_documents_here_do_not_fit_is_refused(switzerland, sig
     assert spread(geneva, 1) == [GENEVA]
 
 
+def test_a_bundle_without_what_a_tag_names_refuses_that_profile_and_says_so(switzerland, signers):
+    """The customer keeps to Lugano and the new row has no Lugano. No customer holds up a catalogue, and none is widened."""
+    geneva, lugano = switzerland
+    eventually(lambda: geneva.link_is_up(lugano), 30, every=0.5)
+    bedrock, account = geneva.client("bedrock"), USER.split(":")[4]
+    arn = bedrock.create_inference_profile(
+        inferenceProfileName="kept in Lugano", tags=[{"key": "tidegate:regions", "value": LUGANO}],
+        modelSource={"copyFrom": f"arn:aws:bedrock:{GENEVA}:{account}:inference-profile/{PROFILE}"})["inferenceProfileArn"]
+    assert inference_region(geneva.client().converse(modelId=arn, messages=script())) == LUGANO
+    second = signers.bundle({"profiles": [profile(2, {GENEVA: [GENEVA], LUGANO: [LUGANO]})]}, "epoch-2",
+                            after=signers.folder / "epoch-1.json")
+    shown = geneva.apply(second).stdout
+    assert f"refused from now on: {arn}" in shown and f"{LUGANO} is outside the row" in shown
+    assert geneva.in_force()["epoch"] == 2
+    event = newest(geneva, "ApplicationProfilesLost")
+    assert (event["epoch"], event["count"], event["profiles"][0]["arn"]) == (2, 1, arn)
+    assert "ApplicationProfilesLost" in geneva.log()
+
+    def refused() -> bool:
+        with pytest.raises(ClientError) as caught:
+            geneva.client().converse(modelId=arn, messages=script())
+        return f"{LUGANO} is outside the row" in caught.value.response["Error"]["Message"]
+    assert refused() and spread(geneva, 1) == [GENEVA]
+    proven = json.loads(tidegate("prove", "--state", "--socket", geneva.socket, "-o", "json").stdout)
+    narrowed, = proven["regions"][0]["narrowedRows"]
+    assert (narrowed["holder"], narrowed["refusedAt"], narrowed["allowed"]) == (arn, [GENEVA], 0)
+    geneva.stop_gateway()
+    geneva.serve()
+    assert refused()
+    assert "refused from now on" not in lugano.apply(second).stdout, "that profile is Geneva's"
+    bedrock.tag_resource(resourceARN=arn, tags=[{"key": "tidegate:regions", "value": GENEVA}])
+    assert inference_region(geneva.client().converse(modelId=arn, messages=script())) == GENEVA
+
+
 def newest(gateway: Gateway, name: str) -> dict:
     events = admin_get(str(gateway.socket), "/v1/service-events")["events"]
     return next(event["serviceEventDetails"] for event in events if event["eventName"] == name)

@@ -116,6 +116,21 @@ def test_an_application_profile_narrows_with_stock_boto3(regions):
         bedrock.delete_inference_profile(inferenceProfileIdentifier=arn)
 
 
+def proven(regions, code: int) -> dict:
+    """Milan's part of `prove --state`, which ends with `code`."""
+    done = regions.tidegate("prove", "--state", "-o", "json")
+    assert done.returncode == code, done.stdout + done.stderr
+    return next(region for region in json.loads(done.stdout)["regions"] if region["region"] == MILAN)
+
+
+def in_store(regions, statement: str, values: tuple) -> None:
+    """Changes one row on Milan's disk, behind the back of its gateway."""
+    store = pathlib.Path(regions.region(MILAN).admin_socket).with_name("documents.sqlite")
+    with contextlib.closing(sqlite3.connect(store, timeout=10)) as database:
+        assert database.execute(statement, values).rowcount == 1
+        database.commit()
+
+
 def test_the_proof_of_the_running_gateways_covers_tags(regions):
     """And finds a gateway that serves by another tag than the one on its disk, with the request that leaves the part."""
     bedrock = regions.client("bedrock")
@@ -123,22 +138,13 @@ def test_the_proof_of_the_running_gateways_covers_tags(regions):
     arn = bedrock.create_inference_profile(
         inferenceProfileName="proven in part", modelSource=source,
         tags=[{"key": "tidegate:regions", "value": f"{DUBLIN} {FRANKFURT}"}])["inferenceProfileArn"]
-
-    def proven(code: int) -> dict:
-        done = regions.tidegate("prove", "--state", "-o", "json")
-        assert done.returncode == code, done.stdout + done.stderr
-        return next(region for region in json.loads(done.stdout)["regions"] if region["region"] == MILAN)
     try:
-        narrowed, = (one for one in proven(0)["narrowedRows"] if one["holder"] == arn)
+        narrowed, = (one for one in proven(regions, 0)["narrowedRows"] if one["holder"] == arn)
         assert (narrowed["profile"], narrowed["regions"]) == (NOVA, [FRANKFURT, DUBLIN])
         assert (narrowed["sources"], narrowed["requests"], narrowed["allowed"]) == ([MILAN], 35, 2)
-        store = pathlib.Path(regions.region(MILAN).admin_socket).with_name("documents.sqlite")
-        with contextlib.closing(sqlite3.connect(store, timeout=10)) as database:
-            changed = database.execute("UPDATE application_profile_tags SET value = ? WHERE id = ? AND key = ?",
-                                       (DUBLIN, arn.rsplit("/", 1)[1], "tidegate:regions"))
-            assert changed.rowcount == 1
-            database.commit()
-        found = {one["rule"]: one for one in proven(1)["counterexamples"]}
+        in_store(regions, "UPDATE application_profile_tags SET value = ? WHERE id = ? AND key = ?",
+                 (DUBLIN, arn.rsplit("/", 1)[1], "tidegate:regions"))
+        found = {one["rule"]: one for one in proven(regions, 1)["counterexamples"]}
         assert set(found) == {"subset_widens", "outside_subset"}
         leaves = found["outside_subset"]
         assert (leaves["profile"], leaves["source"], leaves["destination"]) == (arn, MILAN, FRANKFURT)
@@ -148,7 +154,30 @@ def test_the_proof_of_the_running_gateways_covers_tags(regions):
         assert "outside_subset" in shown and "application-inference-profile%2F" in shown and "REFUSED AT" in shown
     finally:
         bedrock.delete_inference_profile(inferenceProfileIdentifier=arn)
-    assert "narrowedRows" not in proven(0)
+    assert arn not in [one["holder"] for one in proven(regions, 0).get("narrowedRows", [])]
+
+
+def test_the_proof_of_the_running_gateways_covers_principals(regions, apply):
+    """And finds a gateway that narrows by another document than the one on its disk."""
+    assert apply(documents(f"[{FRANKFURT}, {DUBLIN}]")).returncode == 0
+    try:
+        held = proven(regions, 0)
+        narrowed, = (one for one in held["narrowedRows"] if one["holder"] == KEPT)
+        assert (narrowed["profile"], narrowed["regions"], narrowed["sources"]) == (NOVA, [FRANKFURT, DUBLIN], [MILAN])
+        assert (narrowed["requests"], narrowed["allowed"], held["narrowedPrincipalRows"]) == (35, 2, 1)
+        shown = regions.tidegate("prove", "--state").stdout
+        assert KEPT in shown and "REFUSED AT" in shown
+        in_store(regions, "DELETE FROM narrowed_rows WHERE arn = ? AND profile = ? AND region = ?", (KEPT, NOVA, DUBLIN))
+        found = {one["rule"]: one for one in proven(regions, 1)["counterexamples"]}
+        assert set(found) == {"subset_widens", "outside_subset"}
+        leaves = found["outside_subset"]
+        assert (leaves["profile"], leaves["source"], leaves["destination"]) == (NOVA, MILAN, DUBLIN)
+        assert KEPT in leaves["says"]
+        in_store(regions, "INSERT INTO narrowed_rows VALUES (?, ?, ?)", (KEPT, NOVA, DUBLIN))
+        proven(regions, 0)
+    finally:
+        assert apply(documents(f"[{FRANKFURT}]").split("    narrowed_rows")[0]).returncode == 0
+    assert "narrowedRows" not in proven(regions, 0)
 
 
 def test_the_proof_covers_them(regions, tmp_path):

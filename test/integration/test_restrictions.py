@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from support.admin import admin_get
 from support.deployment import (DUBLIN, FRANKFURT, MILAN, NOVA, eventually, headers_of, inference_region, records_of,
                                 script)
+from support.wire import converse_bytes, exchange
 
 WHY = ("--reason", "INC-412 cooling", "--approver", "anna")
 UNDO = {"cordon": "uncordon", "drain": "undrain", "exclude": "unexclude"}
@@ -55,6 +56,14 @@ def test_a_cordon_is_of_the_sources_that_were_asked(regions, bedrock, restrict):
     assert {inference_region(ask(bedrock)) for _ in range(4)} == {DUBLIN}
     assert headers_of(ask(bedrock))["x-tidegate-route-reason"] == "source_cordoned"
     assert inference_region(ask(regions.client("bedrock-runtime", FRANKFURT))) == FRANKFURT
+
+
+def test_the_largest_body_crosses_a_link(regions, milan, restrict):
+    restrict("cordon", MILAN, "--from", MILAN)
+    body = json.dumps({"messages": script(answer="all of it")}).encode()
+    answer = exchange(milan, converse_bytes(milan, regions.key(), body.ljust(25_000_000)), seconds=60)
+    assert (answer.status, answer.headers["x-tidegate-inference-region"]) in [(200, FRANKFURT), (200, DUBLIN)]
+    assert answer.json()["usage"]["outputTokens"] > 0
 
 
 def test_a_drained_region_finishes_what_it_has_and_takes_nothing_new(regions, bedrock, restrict):
