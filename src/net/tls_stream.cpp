@@ -211,9 +211,9 @@ bool TlsStream::trusted_by(const TlsContext& context) const {
 }
 
 Task<Result<bool>> TlsStream::receive() {
+  if (!records_.incoming.empty()) co_return true;
   auto got = co_await socket_->read({buffer_.get(), limits::read_buffer_bytes});
   if (!got) co_return fail(std::move(got).error());
-  // OpenSSL asks for more only when it has taken all that came before.
   records_.first = {};
   records_.incoming = {buffer_.get(), *got};
   co_return *got > 0;
