@@ -244,8 +244,8 @@ Result<CatalogKeeper::Applied> CatalogKeeper::take(const CatalogOrder& order,
   }
   TRY_VOID(ports_.store.remember(
       {.epoch = out.in_force.epoch, .sha256 = out.in_force.sha256, .text = order.text}));
+  TRY_VOID(publish(out.in_force));  // where it fails, the same file may be applied again
   in_force_ = out.in_force;
-  TRY_VOID(publish(out.in_force));
   return out;
 }
 

@@ -56,6 +56,8 @@ class Keeper : public ::testing::Test {
                                        bool first = false) {
     return keeper->apply({.text = std::move(text), .accepted = std::move(accepted), .first = first},
                          [this](gateway::CatalogInForce catalog) {
+                           if (publish_fails)
+                             return Result<void>(fail(ErrorCode::store_unavailable, "busy"));
                            published.push_back(catalog.epoch);
                            return Result<void>();
                          });
@@ -86,6 +88,7 @@ class Keeper : public ::testing::Test {
   std::unique_ptr<audit::Log> log;
   std::unique_ptr<CatalogKeeper> keeper;
   std::vector<std::uint64_t> published;
+  bool publish_fails = false;
   const Bundle one = draft(swiss(catalog::both_rows));
 };
 
@@ -108,6 +111,14 @@ TEST_F(Keeper, KeepsNothingThatTheGatewaysDocumentsDoNotFit) {
   ASSERT_TRUE(keeper->open(""));
   EXPECT_EQ(rule(by_both(one), all), "documents");
   EXPECT_FALSE(bundles.stored) << "else it would not start again";
+}
+
+TEST_F(Keeper, AppliesAgainWhatCouldNotBePutInForce) {
+  publish_fails = true;
+  ASSERT_FALSE(apply(by_both(one), all));
+  publish_fails = false;
+  ASSERT_TRUE(apply(by_both(one), all));
+  EXPECT_EQ(published, (std::vector<std::uint64_t>{1}));
 }
 
 TEST_F(Keeper, RefusesByRule) {

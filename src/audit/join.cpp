@@ -187,7 +187,10 @@ struct Seen {
            (found != signed_leaves.end() && found->second.contains(owed.leaf.hash));
   }
   bool counted(const Owed& owed) const {
-    constexpr std::int64_t overdue = std::chrono::microseconds(limits::attestation_overdue).count();
+    // A second more than the alarm waited: its clock is not the one of the records, and to tell one
+    // twice is better than never.
+    constexpr std::int64_t overdue =
+        std::chrono::microseconds(limits::attestation_overdue + std::chrono::seconds(1)).count();
     const auto up_to = alarmed_up_to.find(owed.leaf.region);
     return owed.leaf.duty.of == attest::Of::attestations && up_to != alarmed_up_to.end() &&
            owed.since <= up_to->second - overdue;

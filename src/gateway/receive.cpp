@@ -32,11 +32,11 @@ Task<Result<std::string>> read_body(http::Exchange& exchange, BodyLease& lease, 
   std::string body = std::move(begun);
   for (;;) {
     CO_TRY(std::string piece, co_await exchange.next_body());
-    if (piece.empty()) co_return body;
     if (body.size() + piece.size() > max) {
       co_return fail(ErrorCode::body_too_large,
                      fmt::format("The request body has more than {} bytes.", max));
     }
+    if (piece.empty()) co_return body;
     if (!lease.grow(piece.size())) {
       co_return fail(ErrorCode::overloaded, "The service is holding too many request bodies.",
                      "Try again shortly.");

@@ -400,10 +400,11 @@ TEST(H2Session, HeadersBeyondTheLimitsAreMarkedNotStored) {
 }
 
 TEST(H2Session, UniqueHeadersStayOutOfTheTable) {
-  const std::string_view unique[] = {"x-tidegate-token"};
+  const std::string_view unique[] = {"x-tidegate-trailer"};
   H2Session client(H2Role::client, H2Profile::peer_link, unique);
   RequestHead head = post();
-  head.headers = {{"x-tidegate-token", std::string(400, 't')}, {"x-other", std::string(400, 'o')}};
+  head.headers = {{"x-tidegate-trailer", std::string(400, 't')},
+                  {"x-other", std::string(400, 'o')}};
   std::size_t sizes[2];
   for (std::size_t& size : sizes) {
     std::string out;
@@ -411,7 +412,7 @@ TEST(H2Session, UniqueHeadersStayOutOfTheTable) {
     client.output(out, 1 << 20);
     size = out.size();
   }
-  EXPECT_LT(sizes[1], 400u);  // the token again, the rest by index
+  EXPECT_LT(sizes[1], 400u);  // the trailer again, the rest by index
   EXPECT_GT(sizes[1], 200u);
 }
 

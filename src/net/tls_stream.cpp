@@ -214,7 +214,7 @@ Task<Result<bool>> TlsStream::receive() {
   if (!records_.incoming.empty()) co_return true;
   auto got = co_await socket_->read({buffer_.get(), limits::read_buffer_bytes});
   if (!got) co_return fail(std::move(got).error());
-  records_.first = {};
+  if (!records_.first.empty()) std::string().swap(records_.first);  // and gives its memory back
   records_.incoming = {buffer_.get(), *got};
   co_return *got > 0;
 }
@@ -269,8 +269,7 @@ void TlsStream::farewell() {
   forget_errors();
   SSL_shutdown(ssl_);
   forget_errors();
-  // Not in the middle of a write, nor behind one that broke: the alert would land inside another
-  // record.
+  // Not in the middle of a write: the alert would land inside another record.
   if (flushing_ || records_.outgoing.size() > farewell_bytes_max) return;
   if (!records_.outgoing.empty()) socket_->send_now(std::exchange(records_.outgoing, {}));
 }

@@ -1,7 +1,7 @@
 // The per-request routing token: HMAC-SHA-256 under a key exported from the link's TLS session, so
 // that a token is worth nothing on another link. The signer reads the catalogue for itself and
-// refuses a Region outside the row; no body leaves without a token. Wire form: seal.hpp, in the
-// header x-tidegate-token.
+// refuses a Region outside the row; no body leaves without a token. Sealed (seal.hpp), it goes in
+// front of the body (wire.hpp).
 #pragma once
 
 #include <array>

@@ -203,20 +203,26 @@ class Link(frames.Http2):
         """A token, as an honest source seals it for this link."""
         return seal(TOKEN_LABEL, packed(TOKEN_FIELDS, made), self.secret)
 
-    def send_request(self, path: str, body: bytes | None, *more: tuple[str, str | bytes]) -> int:
+    def send_request(self, path: str, body: bytes | None, *more: tuple[str, str | bytes],
+                     cuts: tuple[int, ...] = ()) -> int:
+        """`cuts`: where the body is cut; each piece comes a while after the one before."""
         stream, self.next_stream = self.next_stream, self.next_stream + 2
         pairs = frames.head("POST" if body is not None else "GET", path, *more, authority="attacker")
         if body is None:
             self.send(frames.headers(stream, pairs))
         else:
-            self.send(frames.headers(stream, pairs, frames.END_HEADERS) +
-                      frames.frame(frames.DATA, frames.END_STREAM, stream, body))
+            self.send(frames.headers(stream, pairs, frames.END_HEADERS))
+            for start, end in zip((0, *cuts), (*cuts, len(body))):
+                time.sleep(0.05 if start else 0)
+                self.send(frames.frame(frames.DATA, frames.END_STREAM if end == len(body) else 0, stream,
+                                       body[start:end]))
         return stream
 
-    def execute(self, tokens: list[bytes], body: bytes, operation: str = "Converse") -> dict[str, str]:
+    def execute(self, tokens: list[bytes], body: bytes, operation: str = "Converse",
+                cuts: tuple[int, ...] = ()) -> dict[str, str]:
         """The answer's headers and trailers in one, its body as ":body"."""
         stream = self.send_request(EXECUTE, b"".join(front(one) for one in tokens) + body,
-                                   ("x-tidegate-operation", operation))
+                                   ("x-tidegate-operation", operation), cuts=cuts)
         found, answered = self.answer(stream)
         return found | {":body": answered.decode("utf-8", "replace")}
 
