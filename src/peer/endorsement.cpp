@@ -237,7 +237,9 @@ Result<void> check(const TrustBundles& bundles, const Endorsement& endorsement,
                    std::string_view operator_domain) {
   const auto found = bundles.find(endorsement.region);
   if (found == bundles.end()) {
-    return key_not_believed(fmt::format("there is no trust bundle of {}", endorsement.region));
+    return key_not_believed(fmt::format(
+        "there is no trust bundle of {}: name one (--trust {}=FILE, or trust_bundle of the peer)",
+        endorsement.region, endorsement.region));
   }
   return found->second.check(endorsement, operator_domain);
 }
