@@ -112,8 +112,7 @@ Result<Exit> verify(const Options& options) {
   TRY(const auto chain, audit::verify_chain(*disk));
   BundleTrust trust(std::move(bundles), options.domain);
   TRY(const auto batches, audit::verify_batches(*disk, trust));
-  print(options.output == "json" ? json::serialize(to_json(chain, batches)) + "\n"
-                                 : view_of(chain, batches));
+  print(options.output == "json" ? line(to_json(chain, batches)) : view_of(chain, batches));
   return chain.holds() && batches.holds() ? Exit::ok : Exit::failed;
 }
 
@@ -132,9 +131,7 @@ void add_audit(CLI::App& app, Outcome& outcome) {
                   "REGION=FILE: that Region's CA certificates; the log's own Region and every one "
                   "that it sent requests to");
   sub->add_option("--domain", options->domain, "The operator's domain")->capture_default_str();
-  sub->add_option("-o,--output", options->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output(*sub, options->output);
   sub->callback([options, &outcome] {
     const auto code = verify(*options);
     outcome.code = code ? *code : report(code.error());

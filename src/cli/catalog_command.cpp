@@ -23,10 +23,6 @@ struct Options {
   bool as_json() const { return output == "json"; }
 };
 
-std::string line(const json::value& value) {
-  return json::serialize(value) + "\n";
-}
-
 std::string name_of(const AdminSocket& socket) {
   return socket.region.empty() ? socket.path : socket.region;
 }
@@ -239,12 +235,6 @@ CLI::App* add(CLI::App& app, const char* name, const char* what,
   return command;
 }
 
-void add_output(CLI::App& command, Options& options) {
-  command.add_option("-o,--output", options.output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
-}
-
 void add_making(CLI::App& app, Outcome& outcome) {
   auto options = std::make_shared<Options>();
   auto* command = add(app, "keygen", "Make a signer's key pair: NAME.key (0600) and NAME.pub",
@@ -277,7 +267,7 @@ void add_looking(CLI::App& app, Outcome& outcome) {
   command->add_option("--signer", options->signers, "NAME=FILE of a public key: did they sign it?");
   command->add_option("--save", options->out, "Write the bundle in force here to a file");
   options->target.add_options(*command);
-  add_output(*command, *options);
+  add_output(*command, options->output);
 
   add_catalog_diff(app, outcome);
 
@@ -291,7 +281,7 @@ void add_looking(CLI::App& app, Outcome& outcome) {
                     "Begin with this epoch, where a gateway has no bundle yet");
   command->add_option("--region", options->region, "Only this Region's gateway");
   options->target.add_options(*command);
-  add_output(*command, *options);
+  add_output(*command, options->output);
 }
 
 }  // namespace

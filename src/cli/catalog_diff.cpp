@@ -96,9 +96,7 @@ Result<Exit> diff(const Options& options) {
       if (change.version) one["version"] = change.version;
       list.push_back(std::move(one));
     }
-    print(json::serialize(
-              json::object{{"changes", std::move(list)}, {"principals", std::move(principals)}}) +
-          "\n");
+    print(line(json::object{{"changes", std::move(list)}, {"principals", std::move(principals)}}));
   } else if (changes.empty()) {
     print("nothing changes\n");
   } else {
@@ -119,9 +117,7 @@ void add_catalog_diff(CLI::App& catalog, Outcome& outcome) {
                       "The bundle before; else the built-in library");
   command->add_option("-f,--file", options->documents,
                       "Documents: what their principals may do more");
-  command->add_option("-o,--output", options->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output(*command, options->output);
   command->callback([options, &outcome] {
     const auto code = diff(*options);
     outcome.code = code ? *code : report(code.error());

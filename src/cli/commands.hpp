@@ -13,6 +13,13 @@ struct Outcome {
   Exit code = Exit::ok;
 };
 
+// The option of every command that also speaks JSON.
+inline void add_output(CLI::App& command, std::string& output) {
+  command.add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+}
+
 void add_serve(CLI::App& app, Outcome& outcome);
 void add_check(CLI::App& app, Outcome& outcome);
 void add_pki(CLI::App& app, Outcome& outcome);

@@ -91,7 +91,7 @@ Result<Exit> create(const Options& options) {
     json::object out = admin::api_key_to_json(key);
     out["id"] = key.key_id;
     out["key"] = text;
-    print(json::serialize(out) + "\n");
+    print(line(out));
   } else {
     print(text + "\n");
     note(fmt::format(
@@ -162,8 +162,7 @@ Result<Exit> list(const Options& options) {
     key["gateways"] = std::move(gateways);
     all.push_back(std::move(key));
   }
-  print(options.as_json() ? json::serialize(json::object{{"keys", std::move(all)}}) + "\n"
-                          : table.text());
+  print(options.as_json() ? line(json::object{{"keys", std::move(all)}}) : table.text());
   return code;
 }
 
@@ -204,12 +203,6 @@ void on_run(CLI::App& command, const std::shared_ptr<Options>& options, Outcome&
   });
 }
 
-void add_output(CLI::App& command, Options& options) {
-  command.add_option("-o,--output", options.output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
-}
-
 }  // namespace
 
 void add_keys(CLI::App& app, Outcome& outcome) {
@@ -222,11 +215,11 @@ void add_keys(CLI::App& app, Outcome& outcome) {
   made->add_option("--expires-in", options->expires_in, "How long it is accepted: 30d, 12h, 90m")
       ->capture_default_str();
   made->add_option("--name", options->name, "What it is for");
-  add_output(*made, *options);
+  add_output(*made, options->output);
   on_run(*made, options, outcome, create);
 
   auto* listed = keys->add_subcommand("list", "Show the keys: ids and expiry, never a key");
-  add_output(*listed, *options);
+  add_output(*listed, options->output);
   on_run(*listed, options, outcome, list);
 
   auto* revoked = keys->add_subcommand("revoke", "End a key before it expires");

@@ -20,16 +20,6 @@ struct Options {
   bool as_json() const { return output == "json"; }
 };
 
-void add_output(CLI::App& command, Options& options) {
-  command.add_option("-o,--output", options.output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
-}
-
-std::string line(const json::value& value) {
-  return json::serialize(value) + "\n";
-}
-
 // ---- status
 
 Result<Exit> status(const Options& options) {
@@ -174,7 +164,7 @@ Result<Exit> apply(const Options& options) {
 void on_run(CLI::App& command, std::shared_ptr<Options> options, Outcome& outcome,
             Result<Exit> (*run)(const Options&)) {
   options->target.add_options(command);
-  add_output(command, *options);
+  add_output(command, options->output);
   command.callback([options, &outcome, run] {
     const auto code = run(*options);
     outcome.code = code ? *code : report(code.error());

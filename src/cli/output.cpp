@@ -95,6 +95,10 @@ std::string Table::text(std::string_view indent) const {
   return out;
 }
 
+std::string line(const json::value& value) {
+  return json::serialize(value) + "\n";
+}
+
 std::string short_duration(double seconds) {
   if (seconds < 0.00995) return fmt::format("{:.1f} ms", seconds * 1e3);
   if (seconds < 0.9995) return fmt::format("{:.0f} ms", seconds * 1e3);

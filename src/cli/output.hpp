@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 
 namespace tidegate::cli {
 
@@ -25,8 +26,9 @@ Exit exit_of(const Error& error);
 Exit report(const Error& error);
 std::string described(const Error& error);
 
-void print(std::string_view text);  // on standard output
-void note(std::string_view text);   // on standard error, with a newline
+void print(std::string_view text);           // on standard output
+void note(std::string_view text);            // on standard error, with a newline
+std::string line(const json::value& value);  // as JSON
 bool is_terminal(int fd);
 
 // Left-aligned columns, two spaces apart; the width of a cell is its number of characters.

@@ -86,7 +86,7 @@ Result<Exit> prove_bundle(const Options& options) {
   if (!options.documents.empty()) answer["principals"] = proof::to_json(principals);
   if (!narrowings.empty()) answer["narrowedRows"] = proof::to_json(narrowings);
   print(options.as_json()
-            ? json::serialize(answer) + "\n"
+            ? line(answer)
             : proof_view(options.bundle.empty() ? "built-in" : options.bundle, answer, *catalog));
   return report.holds() ? Exit::ok : Exit::failed;
 }
@@ -156,9 +156,7 @@ void add_prove(CLI::App& app, Outcome& outcome) {
                                   "compare their rows");
   for (auto* option : {bundle, against, documents, within}) state->excludes(option);
   options->target.add_options(*command);
-  command->add_option("-o,--output", options->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output(*command, options->output);
   command->callback([options, &outcome] {
     const auto code = options->state ? prove_state(*options) : prove_bundle(*options);
     outcome.code = code ? *code : report(code.error());
