@@ -97,13 +97,10 @@ void append_time(Buffer& out, WallTime time, Precision precision) {
 }
 
 void append_hex(Buffer& out, const Sha256& digest) {
-  char* to = out.room(2 * digest.size() + 2);
-  *to++ = '"';
-  for (const std::uint8_t byte : digest) {
-    *to++ = "0123456789abcdef"[byte >> 4];
-    *to++ = "0123456789abcdef"[byte & 15];
-  }
-  *to = '"';
+  char* const to = out.room(2 * digest.size() + 2);
+  to[0] = '"';
+  write_hex(view(digest), to + 1);
+  to[2 * digest.size() + 1] = '"';
   out.advance(2 * digest.size() + 2);
 }
 

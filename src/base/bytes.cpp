@@ -7,6 +7,8 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace tidegate {
 namespace {
@@ -136,7 +138,26 @@ Sha256 hmac_sha256(std::string_view key, std::string_view data) {
   return HmacKey(key).sign(data);
 }
 
+namespace {
+// The eight digits of four bytes, as they lie in memory: each digit in a byte of its own.
+std::uint64_t hex_of(std::uint32_t four_bytes) {
+  std::uint64_t digits = four_bytes;
+  digits = (digits | digits << 16) & 0x0000ffff0000ffff;
+  digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
+  digits = (digits >> 4 | digits << 8) & 0x0f0f0f0f0f0f0f0f;
+  const std::uint64_t letters = (digits + 0x0606060606060606) >> 4 & 0x0101010101010101;
+  return digits + 0x3030303030303030 + letters * ('a' - '9' - 1);
+}
+}  // namespace
+
 void write_hex(std::string_view bytes, char* to) {
+  static_assert(std::endian::native == std::endian::little);
+  for (; bytes.size() >= 4; bytes.remove_prefix(4), to += 8) {
+    std::uint32_t four;
+    std::memcpy(&four, bytes.data(), sizeof four);
+    const std::uint64_t eight = hex_of(four);
+    std::memcpy(to, &eight, sizeof eight);
+  }
   for (const char c : bytes) {
     const auto b = static_cast<std::uint8_t>(c);
     *to++ = hex_digits[b >> 4];

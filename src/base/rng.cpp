@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/bytes.hpp"
+
 namespace tidegate {
 
 void SystemRng::fill(std::span<std::uint8_t> out) {
@@ -40,13 +42,15 @@ std::string make_uuid(Rng& rng) {
   rng.fill(bytes);
   bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40);
   bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
-  static constexpr char digits[] = "0123456789abcdef";
+  char digits[32];
+  write_hex({reinterpret_cast<const char*>(bytes), sizeof bytes}, digits);
   std::string out(36, '-');
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
-    out[at++] = digits[bytes[i] >> 4];
-    out[at++] = digits[bytes[i] & 15];
+  char* to = out.data();
+  const char* from = digits;
+  for (const std::size_t size : {8, 4, 4, 4, 12}) {
+    std::memcpy(to, from, size);
+    from += size;
+    to += size + 1;
   }
   return out;
 }

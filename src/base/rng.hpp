@@ -23,13 +23,14 @@ class Rng {
   }
 };
 
-// Cryptographically secure, buffered per object; not thread-safe: one a worker.
+// Cryptographically secure, buffered per object; not thread-safe: one a worker. A call of OpenSSL's
+// generator costs microseconds whatever it is asked for, a request takes some sixty bytes.
 class SystemRng final : public Rng {
  public:
   void fill(std::span<std::uint8_t> out) override;
 
  private:
-  std::uint8_t pool_[512];
+  std::uint8_t pool_[4096];
   std::size_t left_ = 0;
 };
 

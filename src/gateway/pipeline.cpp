@@ -17,7 +17,7 @@ Task<void> Pipeline::serve(http::Exchange& exchange) {
   Trail trail;
   trail.request_id = make_uuid(worker_.rng());
   trail.arrived = worker_.loop().now();
-  trail.arrived_wall = region_.clock().wall();
+  trail.arrived_wall = worker_.loop().clock().wall();
   trail.snapshot = worker_.snapshot();
   trail.lease.emplace(region_.body_bytes());
   trail.traceparent =

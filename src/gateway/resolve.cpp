@@ -11,6 +11,7 @@
 #include "gateway/pipeline.hpp"
 #include "gateway/region.hpp"
 #include "gateway/resolve.hpp"
+#include "gateway/worker.hpp"
 
 namespace tidegate::gateway {
 namespace {
@@ -194,7 +195,7 @@ Result<Target> Pipeline::resolve(std::string_view model_reference, std::string_v
       [this](std::string_view owner, std::string_view id) {
         return region_.application_profiles().find(owner, id);
       },
-      region_.clock().wall());
+      worker_.loop().clock().wall());
 }
 
 }  // namespace tidegate::gateway

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/descriptor.hpp"
@@ -30,17 +31,24 @@ class EpollLoop final : public Loop {
     ~Watcher() = default;
   };
 
-  // What one turn does happens at one moment: the clock is asked once a turn, not two dozen times a
-  // request. Only for the loop's thread.
+  // What one turn does happens at one moment: the clocks are asked once a turn, not two dozen times
+  // a request. Only for the loop's thread.
   class TurnClock final : public Clock {
    public:
     MonoTime mono() const override { return mono_; }
-    WallTime wall() const override { return system_.wall(); }
-    void refresh() { mono_ = system_.mono(); }
+    WallTime wall() const override {
+      if (!wall_) wall_ = system_.wall();
+      return *wall_;
+    }
+    void refresh() {
+      mono_ = system_.mono();
+      wall_.reset();
+    }
 
    private:
     SystemClock system_;
     MonoTime mono_ = system_.mono();
+    mutable std::optional<WallTime> wall_;  // of this turn, once somebody has asked
   };
 
   EpollLoop();

@@ -4,8 +4,10 @@
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 
 namespace tidegate::net {
@@ -70,18 +72,37 @@ Task<Result<std::size_t>> SocketStream::read(std::span<char> into) {
   }
 }
 
+namespace {
+// In one call of the kernel. Two small pieces are put together first: it is cheaper than to tell
+// the kernel of two.
+ssize_t send_both(int socket, std::string_view first, std::string_view second) {
+  thread_local std::array<char, 4096> together;
+  if (!first.empty() && !second.empty()) {
+    const std::size_t size = first.size() + second.size();
+    if (size > together.size()) {
+      std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
+                                 iovec{const_cast<char*>(second.data()), second.size()}};
+      msghdr message{};
+      message.msg_iov = parts.data();
+      message.msg_iovlen = parts.size();
+      return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+    }
+    std::memcpy(together.data(), first.data(), first.size());
+    std::memcpy(together.data() + first.size(), second.data(), second.size());
+    first = {together.data(), size};
+  } else if (first.empty()) {
+    first = second;
+  }
+  return ::send(socket, first.data(), first.size(), MSG_NOSIGNAL);
+}
+}  // namespace
+
 Task<Result<void>> SocketStream::write(std::string_view first, std::string_view second) {
-  std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
-                             iovec{const_cast<char*>(second.data()), second.size()}};
-  std::size_t left = first.size() + second.size();
   co_await loop_.step_end();
-  while (left > 0) {
+  while (!first.empty() || !second.empty()) {
     while (socket_ && !writable_) co_await Edge{writer_};
     if (!socket_) co_return fail(broken("closed here"));
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = send_both(socket_.get(), first, second);
     if (sent < 0) {
       if (errno == EAGAIN) {
         writable_ = false;
@@ -90,15 +111,11 @@ Task<Result<void>> SocketStream::write(std::string_view first, std::string_view 
       }
       continue;
     }
-    auto skip = static_cast<std::size_t>(sent);
-    left -= skip;
-    if (left > 0) writable_ = false;  // a short send has filled the socket
-    for (iovec& part : parts) {
-      const std::size_t taken = std::min(skip, part.iov_len);
-      part.iov_base = static_cast<char*>(part.iov_base) + taken;
-      part.iov_len -= taken;
-      skip -= taken;
-    }
+    const auto done = static_cast<std::size_t>(sent);
+    const std::size_t of_first = std::min(done, first.size());
+    first.remove_prefix(of_first);
+    second.remove_prefix(done - of_first);
+    if (!first.empty() || !second.empty()) writable_ = false;  // a short send has filled the socket
   }
   co_return Result<void>{};
 }
