@@ -1,6 +1,7 @@
 #include "audit/document.hpp"
 
 #include "attest/attestation.hpp"
+#include "audit/implied.hpp"
 #include "audit/json_writer.hpp"
 #include "audit/record.hpp"
 #include "aws/arn.hpp"
@@ -118,17 +119,44 @@ json::object statement(const Frame& frame, const json::object& entry, const json
   return out;
 }
 
+// What the entry left out because it says it elsewhere.
+void add_implied(json::object& entry) {
+  const auto add = [&](std::string_view member, std::string_view value) {
+    if (!value.empty() && !entry.contains(member)) entry[member] = value;
+  };
+  add("eventSource", implied::event_source);
+  add("account", implied::account(text_at(entry, "arn")));
+  add("modelId", implied::model_id(text_at(entry, "profile")));
+  if (entry.contains("totalMs") && !entry.contains("queueMs")) entry["queueMs"] = 0;
+}
+
+json::object whole_attempt(const json::object& entry, const json::object& written) {
+  json::object out;
+  for (const auto& member : written) {
+    out[member.key()] = member.value();
+    if (member.key() == "outcome") {
+      if (!written.contains("reason")) copy(out, entry, "routeReason", "reason");
+      if (!written.contains("modelName") && text_at(written, "outcome") == implied::ran)
+        copy(out, entry, "modelName");
+    } else if (member.key() == "bytesReceived" && !written.contains("startMs")) {
+      out["startMs"] = 0;
+    }
+  }
+  return out;
+}
+
 json::array attempts(const Frame& frame, const json::object& entry) {
   json::array out;
   const json::array* written = json::find_array(entry, "attempts");
   if (!written) return out;
   for (const json::value& item : *written) {
-    out.push_back(item);
     const json::object* attempt = item.if_object();
-    const json::object* attested = attempt ? json::find_object(*attempt, "attestation") : nullptr;
-    if (attested) {
-      out.back().get_object()["attestation"] = statement(frame, entry, *attempt, *attested);
+    if (!attempt) continue;
+    json::object whole = whole_attempt(entry, *attempt);
+    if (const json::object* attested = json::find_object(*attempt, "attestation")) {
+      whole["attestation"] = statement(frame, entry, *attempt, *attested);
     }
+    out.push_back(std::move(whole));
   }
   return out;
 }
@@ -176,7 +204,7 @@ json::object request_document(const Frame& frame, const json::object& entry) {
   out["responseElements"] = nullptr;
   out["additionalEventData"] = additional_data(entry);
   out["requestID"] = frame.id;
-  copy(out, entry, "eventId", "eventID");
+  out["eventID"] = frame.id;  // a request has one record, so one event
   out["readOnly"] = json::find_bool(entry, "readOnly").value_or(false);
   if (json::array named = resources(entry); !named.empty()) out["resources"] = std::move(named);
   out["eventType"] = "AwsApiCall";
@@ -199,6 +227,7 @@ Result<json::object> document(const Frame& frame) {
     (*entry)["outcome"] = "InProgress";
     (*entry)["inferenceRegion"] = "unknown";
   }
+  add_implied(*entry);
   return request_document(frame, *entry);
 }
 

@@ -1,5 +1,6 @@
 #include "audit/entry.hpp"
 
+#include "audit/implied.hpp"
 #include "audit/json_writer.hpp"
 #include "base/limits.hpp"
 
@@ -11,11 +12,10 @@ using limits::audit_text_bytes_max;
 // What is known before a model runs. Whatever follows from it (ARNs, the kind of identity) is left
 // to who reads it.
 void append_question(ObjectWriter& o, const Record& r) {
-  o.text(R"("eventId":)", r.event_id);
-  o.text(R"("eventSource":)", r.event_source);
+  o.text_unless(implied::event_source, R"("eventSource":)", r.event_source);
   o.text(R"("eventName":)", r.event_name);
   o.text(R"("region":)", r.source_region);
-  o.text(R"("account":)", r.account);
+  o.text_unless(implied::account(r.principal_arn), R"("account":)", r.account);
   o.text(R"("arn":)", r.principal_arn);
   o.text_if(R"("userId":)", r.principal_user_id);
   o.text_if(R"("keyId":)", r.access_key_id);
@@ -31,7 +31,7 @@ void append_question(ObjectWriter& o, const Record& r) {
   }
   o.text_if(R"("rowHash":)", r.row_hash);
   o.text_if(R"("applicationProfileArn":)", r.application_profile_arn);
-  o.text_if(R"("modelId":)", r.model_id);
+  o.text_unless(implied::model_id(r.profile_id), R"("modelId":)", r.model_id);
   if (r.body_hash) append_hex(o.member(R"("bodySha256":)"), *r.body_hash);
   o.number(R"("bytesIn":)", r.bytes_in);
 }
@@ -50,15 +50,16 @@ void append_circumstances(ObjectWriter& o, const Record& r) {
   if (r.request_metadata) o.object_if(R"("requestMetadata":)", *r.request_metadata);
 }
 
-void append_attempt(Buffer& out, const AttemptRecord& attempt) {
+void append_attempt(Buffer& out, const AttemptRecord& attempt, const Record& r) {
   ObjectWriter o(out);
   o.text(R"("region":)", attempt.region);
   o.text(R"("outcome":)", attempt.outcome);
-  o.text_if(R"("reason":)", attempt.reason);
-  o.text_if(R"("modelName":)", attempt.model_name);
+  o.text_unless(r.route_reason, R"("reason":)", attempt.reason);
+  const bool ran = attempt.outcome == implied::ran;
+  o.text_unless(ran ? r.model_name : std::string_view{}, R"("modelName":)", attempt.model_name);
   o.number(R"("bytesSent":)", attempt.bytes_sent);
   o.number(R"("bytesReceived":)", attempt.bytes_received);
-  o.number(R"("startMs":)", attempt.start_ms);
+  o.number_if(R"("startMs":)", attempt.start_ms);
   if (attempt.first_byte_ms >= 0) o.number(R"("firstByteMs":)", attempt.first_byte_ms);
   o.number(R"("totalMs":)", attempt.total_ms);
   o.foreign_if(R"("error":)", attempt.error, audit_text_bytes_max);
@@ -106,9 +107,12 @@ void append_answer(ObjectWriter& o, const Record& r) {
   if (r.duration_ms >= 0) {
     o.number(R"("totalMs":)", r.duration_ms);
     if (r.first_byte_ms >= 0) o.number(R"("firstByteMs":)", r.first_byte_ms);
-    o.number(R"("queueMs":)", r.queue_ms);
+    o.number_if(R"("queueMs":)", r.queue_ms);
   }
-  if (!r.attempts.empty()) append_array(o.member(R"("attempts":)"), r.attempts, append_attempt);
+  if (!r.attempts.empty()) {
+    append_array(o.member(R"("attempts":)"), r.attempts,
+                 [&](Buffer& out, const AttemptRecord& attempt) { append_attempt(out, attempt, r); });
+  }
   if (!r.route_reason.empty()) {
     o.text(R"("routeReason":)", r.route_reason);
     append_array(o.member(R"("considered":)"), r.considered, append_considered);

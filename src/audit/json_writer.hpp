@@ -42,6 +42,10 @@ class ObjectWriter {
   [[gnu::always_inline]] void text_if(std::string_view quoted, std::string_view value) {
     if (!value.empty()) text(quoted, value);
   }
+  [[gnu::always_inline]] void text_unless(std::string_view implied, std::string_view quoted,
+                                          std::string_view value) {
+    if (value != implied) text(quoted, value);
+  }
   void foreign_if(std::string_view quoted, std::string_view value, std::size_t bytes_max) {
     if (!value.empty()) append_foreign(member(quoted), value, bytes_max);
   }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "audit/document.hpp"
+#include "audit/implied.hpp"
 #include "audit/join.hpp"
 #include "audit/newest_first.hpp"
 #include "base/bytes.hpp"
@@ -76,11 +77,14 @@ bool any_resource(const json::object& document, std::string_view member, std::st
 }
 
 constexpr Attribute attributes[] = {
-    {"EventId", [](std::string_view v) { return quoted_member("eventId", v); },
+    {"EventId", quoted,
      [](const json::object& d, std::string_view v) { return text_at(d, "eventID") == v; }},
     {"EventName", [](std::string_view v) { return quoted_member("eventName", v); },
      [](const json::object& d, std::string_view v) { return text_at(d, "eventName") == v; }},
-    {"EventSource", [](std::string_view v) { return quoted_member("eventSource", v); },
+    {"EventSource",
+     [](std::string_view v) {
+       return v == implied::event_source ? std::string() : quoted_member("eventSource", v);
+     },
      [](const json::object& d, std::string_view v) { return text_at(d, "eventSource") == v; }},
     {"Username", inside_quotes,  // at the end of the principal's ARN
      [](const json::object& d, std::string_view v) {
@@ -112,7 +116,7 @@ struct Filter {
 
   static Result<Filter> of(const EventQuery& query) {
     Filter filter;
-    filter.account_pattern = quoted_member("account", query.account);
+    filter.account_pattern = inside_quotes(query.account);  // its own member, or of the ARN
     if (query.attribute_key.empty()) return filter;
     const auto known = std::ranges::find(attributes, query.attribute_key, &Attribute::key);
     if (known == std::end(attributes) ||

@@ -62,7 +62,7 @@ struct Considered {
 // needs. What follows from other members (ARNs of profile and model) is not here.
 struct Record {
   // ids and caller
-  std::string_view request_id, event_id;
+  std::string_view request_id;  // the event's id as well
   WallTime event_time;
   std::string_view event_source;  // "bedrock.amazonaws.com"
   std::string_view event_name;    // "Converse"

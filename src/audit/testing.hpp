@@ -36,7 +36,6 @@ inline Record full_record(int number, WallTime at) {
                                             .error = ""}};
   Record r;
   r.request_id = keep(fmt::format("00000000-0000-4000-8000-{:012}", number));
-  r.event_id = keep(fmt::format("11111111-0000-4000-8000-{:012}", number));
   r.event_time = at;
   r.event_source = "bedrock.amazonaws.com";
   r.event_name = "Converse";

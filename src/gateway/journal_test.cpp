@@ -32,7 +32,6 @@ class JournalTest : public ::testing::Test {
   static Task<void> request(JournalTest& test, int entries, std::string_view agent = {}) {
     audit::Record record;
     record.request_id = "r";
-    record.event_id = "e";
     record.user_agent = agent;
     for (int i = 0; i < entries; ++i) {
       const auto written = co_await test.journal.append(audit::Stage::closed, record);

@@ -61,7 +61,6 @@ audit::Record Pipeline::make_record(const http::Exchange& exchange, const Trail&
   const http::RequestHead& head = exchange.head();
   const Call& call = *trail.call;
   r.request_id = trail.request_id;
-  r.event_id = trail.event_id;
   r.event_time = trail.arrived_wall;
   r.event_source = call.operation().event_source();
   r.event_name = call.operation().name;
@@ -96,8 +95,7 @@ audit::Record Pipeline::make_record(const http::Exchange& exchange, const Trail&
   return r;
 }
 
-Journal::Append Pipeline::open_record(const http::Exchange& exchange, Trail& trail) {
-  trail.event_id = make_uuid(worker_.rng());
+Journal::Append Pipeline::open_record(const http::Exchange& exchange, const Trail& trail) {
   return journal_.append(audit::Stage::opened, make_record(exchange, trail));
 }
 
@@ -112,7 +110,6 @@ Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail
     }
     co_return Result<void>{};
   }
-  if (trail.event_id.empty()) trail.event_id = make_uuid(worker_.rng());
   CO_TRY(const std::uint64_t ticket, co_await close_record(exchange, trail, outcome));
   for (const auto& [region, leaf] : trail.attested) {
     region_.attestations().expect(attest::Of::attestations, region, leaf, trail.request_id);

@@ -139,7 +139,6 @@ struct Trail {
   json::object request_parameters;                             // of control operations
   std::string application_profile_arn;  // that a control operation made, read or changed
   Duration queued{0};
-  std::string event_id;
 };
 
 }  // namespace tidegate::gateway
