@@ -13,13 +13,13 @@ inline constexpr std::string_view ran = "success";
 
 // "111122223333" of "arn:aws:iam::111122223333:user/demo"; empty if it is no ARN.
 constexpr std::string_view account(std::string_view principal_arn) {
-  std::string_view rest = principal_arn;
-  for (int colons = 0; colons < 4; ++colons) {
-    const auto colon = rest.find(':');
-    if (colon == std::string_view::npos) return {};
-    rest.remove_prefix(colon + 1);
+  std::size_t colons = 0, start = 0;
+  for (std::size_t at = 0; at < principal_arn.size(); ++at) {
+    if (principal_arn[at] != ':') continue;
+    if (++colons == 4) start = at + 1;
+    if (colons == 5) return principal_arn.substr(start, at - start);
   }
-  return rest.substr(0, rest.find(':'));
+  return {};
 }
 
 // "amazon.nova-2-lite-v1:0" of "eu.amazon.nova-2-lite-v1:0".

@@ -52,7 +52,8 @@ std::string_view take_head_line(std::string_view& head) {
 }
 
 Result<void> parse_headers(std::string_view lines, Headers& headers) {
-  headers.reserve(lines.size(), 16);
+  const std::string_view all = lines;
+  headers.keep(all, 16);
   while (lines.size() > 2) {
     const std::string_view line = take_head_line(lines);
     if (line.front() == ' ' || line.front() == '\t')
@@ -64,7 +65,7 @@ Result<void> parse_headers(std::string_view lines, Headers& headers) {
     }
     const std::string_view value = trim(line.substr(colon + 1));
     if (!is_field_text(value)) return malformed("a header's value has a control byte");
-    headers.add(line.substr(0, colon), value);
+    headers.add_part(all, line.substr(0, colon), value);
   }
   return {};
 }

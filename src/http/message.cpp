@@ -19,8 +19,7 @@ void Headers::add(std::string_view name, std::string_view value) {
   text_.append(name).append(value);
   if (fields_.size() == fields_.capacity())
     fields_.reserve(std::max(2 * fields_.size(), std::size_t{8}));
-  fields_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(name.size()),
-                     static_cast<std::uint32_t>(value.size())});
+  add_field(at, name.size(), at + name.size(), value.size());
 }
 
 namespace {
