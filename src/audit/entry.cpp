@@ -132,13 +132,25 @@ void append_entry(Buffer& out, Stage stage, const Record& record) {
   const bool opened = stage == Stage::opened;
   begin_frame(out, opened ? kind::opened : kind::closed, record.event_time, record.request_id);
   ObjectWriter entry(out);
-  append_question(entry, record);
+  if (record.question.empty()) {
+    append_question(entry, record);
+  } else {
+    entry.members(record.question);
+  }
   if (!opened) {
     append_circumstances(entry, record);
     append_answer(entry, record);
   }
   entry.end();
   end_frame(out, start);
+}
+
+std::string question_text(const Record& record) {
+  thread_local Buffer text;
+  text.clear();
+  ObjectWriter question(text);
+  append_question(question, record);
+  return std::string(text.view().substr(1));
 }
 
 void append_entry(Buffer& out, const ServiceEvent& service_event) {

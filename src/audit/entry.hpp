@@ -16,6 +16,8 @@ enum class Stage : std::uint8_t { opened, closed };
 
 // Append one line.
 void append_entry(Buffer& out, Stage stage, const Record& record);
+// What both entries of a request say, for Record::question: written once.
+std::string question_text(const Record& record);
 void append_entry(Buffer& out, const ServiceEvent& event);
 // The third entry of every request whose attestation or token is one of its leaves.
 void append_entry(Buffer& out, WallTime at, const attest::Batch& batch);

@@ -131,6 +131,15 @@ TEST(Entry, KeepsWhatFollowsFromNothing) {
   EXPECT_EQ(at(written, "startMs"), "3");
 }
 
+TEST(Entry, TheQuestionIsTheSameWhenItWasWrittenBefore) {
+  Record r = full_record(7, noon);
+  const std::string opened = line_of(Stage::opened, r), closed = line_of(Stage::closed, r);
+  const std::string question = question_text(r);
+  r.question = question;
+  EXPECT_EQ(line_of(Stage::opened, r), opened);
+  EXPECT_EQ(line_of(Stage::closed, r), closed);
+}
+
 TEST(Entry, SaysOfARegionWhatIsKnown) {
   const json::object d = document_of(full_record(7, noon));
   const json::array& considered = d.at("tidegate").at("decision").at("considered").as_array();

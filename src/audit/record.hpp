@@ -86,6 +86,7 @@ struct Record {
   const Sha256* body_hash = nullptr;
   std::int64_t bytes_in = 0;
   const json::object* request_metadata = nullptr;
+  std::string_view question;  // question_text() of all this, if it was asked before
   // ---------------------------------------------------------------- known at the end
   std::string_view inference_region = "none";
   std::string_view model_name;  // what really ran

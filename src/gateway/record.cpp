@@ -92,11 +92,15 @@ audit::Record Pipeline::make_record(const http::Exchange& exchange, const Trail&
       r.profile_version = trail.target->profile->version;
     }
   }
+  r.question = trail.question;
   return r;
 }
 
-Journal::Append Pipeline::open_record(const http::Exchange& exchange, const Trail& trail) {
-  return journal_.append(audit::Stage::opened, make_record(exchange, trail));
+Journal::Append Pipeline::open_record(const http::Exchange& exchange, Trail& trail) {
+  audit::Record r = make_record(exchange, trail);
+  trail.question = audit::question_text(r);
+  r.question = trail.question;
+  return journal_.append(audit::Stage::opened, r);
 }
 
 Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail,
