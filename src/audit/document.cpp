@@ -122,7 +122,8 @@ json::object statement(const Frame& frame, const json::object& entry, const json
 // What the entry left out because it says it elsewhere.
 void add_implied(json::object& entry) {
   const auto add = [&](std::string_view member, std::string_view value) {
-    if (!value.empty() && !entry.contains(member)) entry[member] = value;
+    // A copy first: `value` may lie in the table that grows.
+    if (!value.empty() && !entry.contains(member)) entry[member] = json::value(value);
   };
   add("eventSource", implied::event_source);
   add("account", implied::account(text_at(entry, "arn")));
@@ -135,7 +136,8 @@ json::object whole_attempt(const json::object& entry, const json::object& writte
   for (const auto& member : written) {
     out[member.key()] = member.value();
     if (member.key() == "outcome") {
-      if (!written.contains("reason")) copy(out, entry, "routeReason", "reason");
+      copy(out, entry, "routeReason", "reason");
+      copy(out, written, "reason");
       if (!written.contains("modelName") && text_at(written, "outcome") == implied::ran)
         copy(out, entry, "modelName");
     } else if (member.key() == "bytesReceived" && !written.contains("startMs")) {
@@ -205,6 +207,7 @@ json::object request_document(const Frame& frame, const json::object& entry) {
   out["additionalEventData"] = additional_data(entry);
   out["requestID"] = frame.id;
   out["eventID"] = frame.id;  // a request has one record, so one event
+  copy(out, entry, "eventId", "eventID");
   out["readOnly"] = json::find_bool(entry, "readOnly").value_or(false);
   if (json::array named = resources(entry); !named.empty()) out["resources"] = std::move(named);
   out["eventType"] = "AwsApiCall";

@@ -110,8 +110,9 @@ void append_answer(ObjectWriter& o, const Record& r) {
     o.number_if(R"("queueMs":)", r.queue_ms);
   }
   if (!r.attempts.empty()) {
-    append_array(o.member(R"("attempts":)"), r.attempts,
-                 [&](Buffer& out, const AttemptRecord& attempt) { append_attempt(out, attempt, r); });
+    append_array(
+        o.member(R"("attempts":)"), r.attempts,
+        [&](Buffer& out, const AttemptRecord& attempt) { append_attempt(out, attempt, r); });
   }
   if (!r.route_reason.empty()) {
     o.text(R"("routeReason":)", r.route_reason);

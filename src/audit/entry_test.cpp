@@ -97,7 +97,8 @@ TEST(Entry, LeavesOutWhatItSaysElsewhere) {
   attempts[0].model_name = "";
   r.attempts = attempts;
   const std::string line = line_of(Stage::closed, r);
-  for (const char* absent : {"eventId", "eventSource", "account", "modelId", "startMs", "queueMs"}) {
+  for (const char* absent :
+       {"eventId", "eventSource", "account", "modelId", "startMs", "queueMs"}) {
     EXPECT_FALSE(line.contains('"' + std::string(absent) + '"')) << absent;
   }
   const json::object d = document_of(r);
@@ -129,6 +130,24 @@ TEST(Entry, KeepsWhatFollowsFromNothing) {
   const json::object& written = d.at("tidegate").at("attempts").at(0).as_object();
   EXPECT_EQ(at(written, "modelName"), R"("another-model")");
   EXPECT_EQ(at(written, "startMs"), "3");
+}
+
+// Also of a short text, which lies in the very member that adding another one moves.
+TEST(Entry, AMemberThatStandsInALineCounts) {
+  const auto read = [](std::string_view body) {
+    std::string line = frame_line(kind::closed, noon, "r", body);
+    line.pop_back();
+    return document_of(line);
+  };
+  const json::object d =
+      read(R"({"eventId":"e","eventSource":"sts.amazonaws.com","account":"1",)"
+           R"("arn":"arn:aws:iam::2:root","profile":"eu.tiny","modelId":"other"})");
+  EXPECT_EQ(at(d, "eventID"), R"("e")");
+  EXPECT_EQ(at(d, "eventSource"), R"("sts.amazonaws.com")");
+  EXPECT_EQ(at(d, "recipientAccountId"), R"("1")");
+  EXPECT_EQ(at(d, "tidegate.modelId"), R"("other")");
+  const json::object foreign = read(R"({"eventSource":"x","profile":"eu.tiny","attempts":[{}]})");
+  EXPECT_EQ(at(foreign, "tidegate.modelId"), R"("tiny")");
 }
 
 TEST(Entry, TheQuestionIsTheSameWhenItWasWrittenBefore) {

@@ -8,7 +8,7 @@ namespace tidegate::audit::implied {
 
 inline constexpr std::string_view event_source = "bedrock.amazonaws.com";
 
-// The outcome of an attempt whose model and reason are the record's.
+// The outcome of an attempt whose model is the record's. The reason of any is the record's.
 inline constexpr std::string_view ran = "success";
 
 // "111122223333" of "arn:aws:iam::111122223333:user/demo"; empty if it is no ARN.

@@ -133,7 +133,7 @@ struct Filter {
     return contains(line, account_pattern) && contains(line, value_pattern);
   }
   bool matches(const json::object& document, const EventQuery& query) const {
-    return text_at(document, "recipientAccountId") == query.account &&
+    return !query.account.empty() && text_at(document, "recipientAccountId") == query.account &&
            (!attribute || attribute->matches(document, query.attribute_value));
   }
 };

@@ -66,6 +66,7 @@ class Headers {
   // header in it by two views of the argument.
   void keep(std::string_view text, std::size_t count) {
     text_ = text;
+    fields_.clear();
     fields_.reserve(count);
   }
   void add_part(std::string_view text, std::string_view name, std::string_view value) {
@@ -112,7 +113,8 @@ class Headers {
     return f.name_size == name.size() &&
            iequals_ascii({text_.data() + f.name_at, f.name_size}, name);
   }
-  // In place: a field that is built elsewhere in four pieces and copied in two stalls the processor.
+  // In place: a field that is built elsewhere in four pieces and copied in two stalls the
+  // processor.
   void add_field(std::size_t name_at, std::size_t name_size, std::size_t value_at,
                  std::size_t value_size) {
     Field& f = fields_.emplace_back();

@@ -4,7 +4,9 @@
 #include "audit/lines.hpp"
 
 #include <algorithm>
+#include <ranges>
 
+#include "audit/document.hpp"
 #include "audit/frame.hpp"
 #include "audit/memory_disk.hpp"
 #include "audit/recovery.hpp"
@@ -71,6 +73,11 @@ FUZZ_TARGET(data, size) {
     if (frame) CHECK(recovered && recovered->kind == frame->kind && recovered->body == frame->body);
   }
   read(std::string(text));
-  read(framed(forwards));
+  const std::string entries = framed(forwards);
+  for (const auto line : std::views::split(std::string_view(entries), '\n')) {
+    if (const auto frame = audit::parse_frame(std::string_view(line)))
+      (void)audit::document(*frame);
+  }
+  read(entries);
   return 0;
 }
