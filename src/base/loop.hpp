@@ -31,7 +31,7 @@ class Loop {
   MonoTime now() { return clock().mono(); }
 
   // The end of a step: whatever is ready goes first, so that many requests take the same step in a
-  // row and find its code in the processor's cache (ADR 0005).
+  // row and find its code in the processor's cache (ADR 0007).
   struct StepEnd {
     Loop& loop;
     bool await_ready() const { return !loop.others_ready(); }

@@ -24,7 +24,7 @@ class Rng {
 };
 
 // Cryptographically secure, buffered per object; not thread-safe: one a worker. A call of OpenSSL's
-// generator costs microseconds whatever it is asked for, a request takes some sixty bytes.
+// generator costs microseconds whatever it is asked for, a request takes some forty bytes.
 class SystemRng final : public Rng {
  public:
   void fill(std::span<std::uint8_t> out) override;
