@@ -16,13 +16,14 @@ enum class Stage : std::uint8_t { opened, closed };
 
 // Append one line.
 void append_entry(Buffer& out, Stage stage, const Record& record);
-// What both entries of a request say, for Record::question: written once.
-std::string question_text(const Record& record);
 void append_entry(Buffer& out, const ServiceEvent& event);
 // The third entry of every request whose attestation or token is one of its leaves.
 void append_entry(Buffer& out, WallTime at, const attest::Batch& batch);
 // Why a batch's key is a Region's: peer::Endorsement as it came. `key` is base64url.
 void append_endorsement(Buffer& out, WallTime at, std::string_view key, std::string_view json);
+
+// What both entries of a request say, for Record::question: written once.
+std::string question_text(const Record& record);
 
 // The closed line that an opened entry is owed whose request a crash cut short. Where it ran is not
 // known: the Region was chosen after the opened entry was written, so inferenceRegion is "unknown",

@@ -1,5 +1,6 @@
-// What an entry leaves out because other members of it say the same: one rule for who writes it
-// (entry.cpp) and who reads it (document.cpp). A member that stands in an entry always counts.
+// What an entry leaves out because other members of it say the same: what who writes it (entry.cpp)
+// and who reads it (document.cpp) have to agree on. A member that stands in an entry always counts.
+// An ARN is read here without aws::Arn, whose parts are copies: this is on every request's path.
 #pragma once
 
 #include <string_view>
