@@ -49,7 +49,6 @@ Task<Result<Answer>> Pipeline::control(http::Exchange& exchange, Trail& trail) {
   for (const auto& [name, value] : trail.call->match.path_parameters)
     trail.request_parameters[name] = value;
   CO_TRY(Answer answer, co_await answer_control(trail, query));
-  answer.head.headers.add("content-length", std::to_string(answer.bytes.size()));
   answer.head.headers.add("x-amzn-requestid", trail.request_id);
   answer.head.headers.add("x-tidegate-inference-region", "none");
   co_return answer;

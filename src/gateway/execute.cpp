@@ -100,21 +100,22 @@ peer::RoutingToken Pipeline::make_token(const Trail& trail,
   const catalog::Row* known =
       worker_.row_known_to(destination, *target.row, *trail.snapshot->catalog);
   const catalog::Row& row = known ? *known : *target.row;
-  return {.jti = make_uuid(worker_.rng()),
-          .request_id = trail.request_id,
-          .source = region_.config().region.str(),
-          .destination = destination.str(),
-          .profile = row.profile_id(),
-          .profile_version = row.version(),
-          .row_hash = row.digest(),
-          .subset = names_of(target.subset.get(), row),
-          .operation = std::string(trail.call->called),
-          .model_id = target.model_id,
-          .body_sha256 = trail.call->body_hash,
-          .principal_hash = sha256(trail.principal->arn()),
-          .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                            (region_.clock().wall() + limits::token_lifetime).time_since_epoch())
-                            .count()};
+  return {
+      .jti = make_uuid(worker_.rng()),
+      .request_id = trail.request_id,
+      .source = region_.config().region.str(),
+      .destination = destination.str(),
+      .profile = row.profile_id(),
+      .profile_version = row.version(),
+      .row_hash = row.digest(),
+      .subset = names_of(target.subset.get(), row),
+      .operation = std::string(trail.call->called),
+      .model_id = target.model_id,
+      .body_sha256 = trail.call->body_hash,
+      .principal_hash = sha256(trail.principal->arn()),
+      .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        (worker_.loop().clock().wall() + limits::token_lifetime).time_since_epoch())
+                        .count()};
 }
 
 Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& trail,
@@ -157,7 +158,7 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
     region_.geofence_violation(Region::Side::source, passed.error->why, facts_of(token),
                                worker_.rng());
   }
-  if (passed.attested && !is_of_now(passed.trailer.at_ms, region_.clock().wall())) {
+  if (passed.attested && !is_of_now(passed.trailer.at_ms, worker_.loop().clock().wall())) {
     passed.attested = false;
     region_.attestation_refused(
         destination,

@@ -340,12 +340,14 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
         eu.loop, eu.at("eu-central-1").workers[0].worker->peer_handler(), view, view, 1ms);
     spawn([](std::shared_ptr<http::MemoryChannel> c, std::string t, std::string b,
              std::shared_ptr<Reply> r) -> Task<void> {
-      auto sent = co_await c->send({.method = "POST",
-                                    .target = std::string(peer::execute_path),
-                                    .headers = {{"x-tidegate-operation", "Converse"}},
-                                    .body = b,
-                                    .front = peer::token_front(t)},
-                                   {.connect = 9s, .first_byte = 9s, .idle = 9s}, nullptr);
+      auto sent =
+          co_await c->send({.method = "POST",
+                            .target = std::string(peer::execute_path),
+                            .headers = {{"x-tidegate-operation", "Converse"}},
+                            .body = b,
+                            .front = peer::request_front(t, "00-" + std::string(32, '1') + '-' +
+                                                                std::string(16, '2') + "-00")},
+                           {.connect = 9s, .first_byte = 9s, .idle = 9s}, nullptr);
       auto head = co_await (*sent)->head();
       r->status = head->status;
       r->headers = head->headers;

@@ -7,16 +7,17 @@
 #include "gateway/counted.hpp"
 #include "gateway/limits.hpp"
 #include "gateway/region.hpp"
+#include "gateway/trace.hpp"
 #include "gateway/worker.hpp"
 #include "peer/admission.hpp"
 
 namespace tidegate::gateway {
 namespace {
 
-// The answer's bytes are hashed on their way out, for the trailer.
-class HashingExchange final : public http::Exchange {
+// The answer's pieces, hashed on their way out for the trailer.
+class PieceExchange final : public http::Exchange {
  public:
-  explicit HashingExchange(http::Exchange& inner) : inner_(inner) {}
+  explicit PieceExchange(http::Exchange& inner) : inner_(inner) {}
   const http::RequestHead& head() const override { return inner_.head(); }
   const http::ConnectionInfo& connection() const override { return inner_.connection(); }
   Task<Result<std::string>> next_body() override { return inner_.next_body(); }
@@ -25,11 +26,11 @@ class HashingExchange final : public http::Exchange {
   }
   Task<Result<void>> write(std::string bytes) override {
     hasher_.update(bytes);
-    return inner_.write(std::move(bytes));
+    std::string piece;
+    peer::append_piece(piece, bytes);
+    return inner_.write(std::move(piece));
   }
-  Task<Result<void>> finish(std::string last, http::Headers trailers) override {
-    return inner_.finish(std::move(last), std::move(trailers));
-  }
+  Task<Result<void>> finish(std::string last) override { return inner_.finish(std::move(last)); }
   bool begun() const override { return inner_.begun(); }
   Cancellation& cancellation() override { return inner_.cancellation(); }
   void abort() override { inner_.abort(); }
@@ -133,7 +134,7 @@ Task<void> PeerDoor::report(http::Exchange& exchange, const peer::RegionIdentity
       break;
     }
     if (last) {  // all has been said, and this link need not hold up the drain
-      co_await exchange.finish({}, {});
+      co_await exchange.finish({});
       co_return;
     }
     if (co_await sleep_for(worker_.loop(), limits::report_interval, &exchange.cancellation()) ==
@@ -174,26 +175,29 @@ Task<void> PeerDoor::tokens(http::Exchange& exchange, const peer::RegionIdentity
   }
   http::ResponseHead head;
   head.headers.add("content-length", "0");
-  if (co_await exchange.begin(std::move(head))) co_await exchange.finish({}, {});
+  if (co_await exchange.begin(std::move(head))) co_await exchange.finish({});
 }
 
-Task<Result<std::string>> PeerDoor::read_token(http::Exchange& exchange, BodyLease& lease,
-                                               std::string& begun) {
+Task<Result<PeerDoor::Front>> PeerDoor::read_front(http::Exchange& exchange, BodyLease& lease) {
   const auto none = [] {
     return fail(Error{.code = ErrorCode::fence_refused,
                       .message = "a request without its routing token",
                       .mend = {},
                       .why = "no_token"});
   };
-  for (;;) {
+  for (std::string begun;;) {
     if (begun.size() >= peer::token_length_bytes) {
       const std::size_t size = std::size_t{static_cast<std::uint8_t>(begun[0])} << 8 |
                                static_cast<std::uint8_t>(begun[1]);
       if (size == 0 || size > limits::token_bytes_max) co_return none();
-      if (const std::size_t end = peer::token_length_bytes + size; begun.size() >= end) {
-        std::string sealed = begun.substr(peer::token_length_bytes, size);
-        begun.erase(0, end);
-        co_return sealed;
+      const std::size_t end = peer::token_length_bytes + size;
+      if (begun.size() >= end + peer::traceparent_bytes) {
+        Front front{.token = begun.substr(peer::token_length_bytes, size),
+                    .traceparent = begun.substr(end, peer::traceparent_bytes),
+                    .begun = {}};
+        begun.erase(0, end + peer::traceparent_bytes);
+        front.begun = std::move(begun);
+        co_return front;
       }
     }
     CO_TRY(const std::string piece, co_await exchange.next_body());
@@ -203,15 +207,22 @@ Task<Result<std::string>> PeerDoor::read_token(http::Exchange& exchange, BodyLea
   }
 }
 
-Task<Result<peer::OpenedToken>> PeerDoor::admit(http::Exchange& exchange,
-                                                const peer::RegionIdentity& peer, BodyLease& lease,
-                                                std::string& body) {
-  CO_TRY(const std::string sealed, co_await read_token(exchange, lease, body));
-  CO_TRY(peer::OpenedToken opened, peer::open_token(sealed, exchange.connection().exporter_secret));
+Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
+                                                 const peer::RegionIdentity& peer,
+                                                 BodyLease& lease) {
+  CO_TRY(Front front, co_await read_front(exchange, lease));
+  CO_TRY(peer::OpenedToken opened,
+         peer::open_token(front.token, exchange.connection().exporter_secret));
+  if (!is_traceparent(front.traceparent)) {
+    co_return fail({.code = ErrorCode::fence_refused,
+                    .message = "no traceparent of version 00 follows the routing token",
+                    .mend = {},
+                    .why = "malformed"});
+  }
   const peer::RoutingToken& token = opened.token;
-  auto whole = co_await read_body(exchange, lease, std::move(body));
+  auto whole = co_await read_body(exchange, lease, std::move(front.begun));
   if (!whole && whole.error().code == ErrorCode::overloaded) co_return fail(no_memory_here());
-  CO_TRY(body, std::move(whole));
+  CO_TRY(std::string body, std::move(whole));
   const Sha256 body_hash = sha256(body);
   const std::string operation(exchange.head().headers.get(peer::operation_header).value_or(""));
   const auto snapshot = worker_.snapshot();
@@ -219,7 +230,7 @@ Task<Result<peer::OpenedToken>> PeerDoor::admit(http::Exchange& exchange,
                                           .token = token,
                                           .body_hash = body_hash,
                                           .operation = operation,
-                                          .now = region_.clock().wall()}));
+                                          .now = worker_.loop().clock().wall()}));
   // The row once more, of the Region that TLS has proved and not of the one that the token names:
   // what runs here has a row in this Region's catalogue, whoever admitted it.
   if (!sabotage::off(sabotage::Layer::row) &&
@@ -230,13 +241,12 @@ Task<Result<peer::OpenedToken>> PeerDoor::admit(http::Exchange& exchange,
                     .why = "no_row_to_here"});
   }
   region_.attestations().expect(attest::Of::tokens, peer.region, opened.leaf, token.request_id);
-  co_return opened;
+  co_return Admitted{std::move(opened), std::move(front.traceparent), std::move(body)};
 }
 
 Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentity& peer) {
   BodyLease lease(region_.body_bytes());
-  std::string body;
-  const auto admitted = co_await admit(exchange, peer, lease, body);
+  const auto admitted = co_await admit(exchange, peer, lease);
   if (!admitted) {
     if (admitted.error().code == ErrorCode::fence_refused) {
       region_.geofence_violation(Region::Side::destination, admitted.error().why,
@@ -245,7 +255,7 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
     co_await refuse(exchange, admitted.error(), "");
     co_return;
   }
-  const peer::RoutingToken* const token = &admitted->token;
+  const peer::RoutingToken* const token = &admitted->opened.token;
   co_await worker_.loop().step_end();
   const auto format = chat::find_format(token->operation, token->model_id);
   if (!format) {
@@ -270,19 +280,18 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
   Counted running(region_.counters(peer.region)->running_here);
   http::Headers headers;
   headers.add("x-tidegate-model", entry->config.name);
-  model::Work work{
-      .format = *format,
-      .model_id = token->model_id,
-      .body = body,
-      .request_id = token->request_id,
-      .traceparent = std::string(exchange.head().headers.get("traceparent").value_or(""))};
-  HashingExchange hashing(exchange);
+  model::Work work{.format = *format,
+                   .model_id = token->model_id,
+                   .body = admitted->body,
+                   .request_id = token->request_id,
+                   .traceparent = admitted->traceparent};
+  PieceExchange pieces(exchange);
   model::Attempt attempt =
-      co_await worker_.executor().execute(hashing, std::move(work), std::move(headers));
+      co_await worker_.executor().execute(pieces, std::move(work), std::move(headers));
   slot.release();
   co_await worker_.loop().step_end();
-  const Sha256 digest = hashing.digest_with(attempt.answer_tail);
-  co_await answer(exchange, peer, *admitted, std::move(attempt), digest);
+  const Sha256 digest = pieces.digest_with(attempt.answer_tail);
+  co_await answer(exchange, peer, admitted->opened, std::move(attempt), digest);
 }
 
 Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity& peer,
@@ -309,17 +318,15 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity
   trailer.total_ms = millis(attempt.ended - attempt.started);
   trailer.row_hash = token.row_hash;
   trailer.answer_sha256 = digest;
-  trailer.at_ms =
-      std::chrono::floor<std::chrono::milliseconds>(region_.clock().wall().time_since_epoch())
-          .count();
+  trailer.at_ms = std::chrono::floor<std::chrono::milliseconds>(
+                      worker_.loop().clock().wall().time_since_epoch())
+                      .count();
   region_.attestations().made(
       attest::Of::attestations, peer.region,
       peer::attestation_of(token, admitted.leaf, digest, trailer.outcome, trailer.at_ms).leaf());
-  http::Headers trailers;
-  trailers.add(std::string(peer::trailer_name),
-               trailer.sign(exchange.connection().exporter_secret));
   if (!exchange.begun() && !co_await exchange.begin(std::move(attempt.answer_head))) co_return;
-  co_await exchange.finish(std::move(attempt.answer_tail), std::move(trailers));
+  co_await exchange.finish(
+      peer::last_piece(attempt.answer_tail, trailer.sign(exchange.connection().exporter_secret)));
 }
 
 Task<void> PeerDoor::refuse_peer(http::Exchange& exchange, std::string rule, json::object facts) {

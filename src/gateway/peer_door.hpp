@@ -28,13 +28,19 @@ class PeerDoor final : public http::Handler {
   // What the peer asked of this Region, signed by it.
   Task<void> tokens(http::Exchange& exchange, const peer::RegionIdentity& peer);
   Task<void> execute(http::Exchange& exchange, const peer::RegionIdentity& peer);
-  // The token as it was sealed; `begun` gets what came of the client's body with it.
-  Task<Result<std::string>> read_token(http::Exchange& exchange, BodyLease& lease,
-                                       std::string& begun);
+  // The token as it was sealed, and what came of the client's body with it.
+  struct Front {
+    std::string token, traceparent, begun;
+  };
+  Task<Result<Front>> read_front(http::Exchange& exchange, BodyLease& lease);
   // The token, believed: opened under this link's secret and admitted by this Region's own
   // catalogue.
-  Task<Result<peer::OpenedToken>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
-                                        BodyLease& lease, std::string& body);
+  struct Admitted {
+    peer::OpenedToken opened;
+    std::string traceparent, body;
+  };
+  Task<Result<Admitted>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
+                               BodyLease& lease);
   // The peer itself may not talk to this Region, whatever it asks.
   Task<void> refuse_peer(http::Exchange& exchange, std::string rule, json::object facts);
   Task<void> refuse(http::Exchange& exchange, Error error, std::string request_id);

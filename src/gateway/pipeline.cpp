@@ -42,6 +42,7 @@ Task<void> Pipeline::serve(http::Exchange& exchange) {
     co_await exchange.finish(std::move(last));
   } else {
     Answer answer = outcome ? *std::move(outcome) : error_answer(outcome.error(), trail);
+    answer.head.headers.set("content-length", std::to_string(answer.bytes.size()));
     if (co_await exchange.begin(std::move(answer.head)))
       co_await exchange.finish(std::move(answer.bytes));
   }

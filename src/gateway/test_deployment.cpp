@@ -47,7 +47,7 @@ Task<void> ScriptedModel::serve(http::Exchange& exchange) {
   http::ResponseHead head;
   if (exchange.head().method == "GET") {  // /health
     head.headers.add("content-length", "2");
-    if (co_await exchange.begin(head)) co_await exchange.finish("{}", {});
+    if (co_await exchange.begin(head)) co_await exchange.finish("{}");
     co_return;
   }
   const std::string body = co_await [](http::Exchange& e) -> Task<std::string> {
@@ -62,7 +62,7 @@ Task<void> ScriptedModel::serve(http::Exchange& exchange) {
   if (fail_with_status != 0) {
     head.status = fail_with_status;
     if (co_await exchange.begin(head))
-      co_await exchange.finish(R"({"error":{"message":"scripted"}})", {});
+      co_await exchange.finish(R"({"error":{"message":"scripted"}})");
     co_return;
   }
   const bool stream = body.contains("\"stream\":true");
@@ -75,7 +75,7 @@ Task<void> ScriptedModel::serve(http::Exchange& exchange) {
         R"({{"choices":[{{"index":0,"message":{{"role":"assistant","content":"hello from {}"}},"finish_reason":"stop"}}],{}}})",
         region_, usage);
     head.headers.add("content-type", "application/json");
-    if (co_await exchange.begin(head)) co_await exchange.finish(text, {});
+    if (co_await exchange.begin(head)) co_await exchange.finish(text);
     co_return;
   }
   head.headers.add("content-type", "text/event-stream");
@@ -91,8 +91,7 @@ Task<void> ScriptedModel::serve(http::Exchange& exchange) {
   co_await exchange.finish(
       "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: "
       "{\"choices\":[]," +
-          usage + "}\n\ndata: [DONE]\n\n",
-      {});
+          usage + "}\n\ndata: [DONE]\n\n");
 }
 
 TestDeployment::TestDeployment(Options options) {

@@ -13,15 +13,6 @@ bool is_lower_hex(std::string_view text) {
       text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-bool is_valid(std::string_view t) {
-  const auto all_zero = [](std::string_view part) {
-    return part.find_first_not_of('0') == std::string_view::npos;
-  };
-  return t.size() == 55 && t.starts_with("00-") && t[35] == '-' && t[52] == '-' &&
-         is_lower_hex(t.substr(3, 32)) && is_lower_hex(t.substr(36, 16)) &&
-         is_lower_hex(t.substr(53, 2)) && !all_zero(t.substr(3, 32)) && !all_zero(t.substr(36, 16));
-}
-
 void append_random(std::string& out, Rng& rng, std::size_t size) {
   std::array<std::uint8_t, 16> raw;
   rng.fill({raw.data(), size});
@@ -30,8 +21,17 @@ void append_random(std::string& out, Rng& rng, std::size_t size) {
 
 }  // namespace
 
+bool is_traceparent(std::string_view t) {
+  const auto all_zero = [](std::string_view part) {
+    return part.find_first_not_of('0') == std::string_view::npos;
+  };
+  return t.size() == 55 && t.starts_with("00-") && t[35] == '-' && t[52] == '-' &&
+         is_lower_hex(t.substr(3, 32)) && is_lower_hex(t.substr(36, 16)) &&
+         is_lower_hex(t.substr(53, 2)) && !all_zero(t.substr(3, 32)) && !all_zero(t.substr(36, 16));
+}
+
 std::string continue_trace(std::string_view incoming, Rng& rng) {
-  const bool valid = is_valid(incoming);
+  const bool valid = is_traceparent(incoming);
   std::string out;
   out.reserve(55);
   out += "00-";

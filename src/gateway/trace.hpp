@@ -8,6 +8,7 @@
 
 namespace tidegate::gateway {
 
+bool is_traceparent(std::string_view text);  // of version 00
 // A traceparent of ours: the caller's trace id and flags if `incoming` is a valid one, else a new
 // trace.
 std::string continue_trace(std::string_view incoming, Rng& rng);

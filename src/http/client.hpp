@@ -31,8 +31,6 @@ class ClientExchange {
   virtual Task<Result<ResponseHead>> head() = 0;
   // The next piece of the answer's body, empty at its proper end.
   virtual Task<Result<std::string>> next_body() = 0;
-  // After the end of the body.
-  virtual const Headers& trailers() const = 0;
 };
 
 class Client {

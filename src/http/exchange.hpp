@@ -35,9 +35,8 @@ class Exchange {
   virtual Task<Result<void>> begin(ResponseHead head) = 0;
   // Suspends while more than limits::write_high_bytes are waiting to leave. Errors: cancelled.
   virtual Task<Result<void>> write(std::string bytes) = 0;
-  // The end of the answer: `last` bytes (may be empty) and the end marker leave together. Trailers
-  // are sent on HTTP/2 only.
-  virtual Task<Result<void>> finish(std::string last, Headers trailers = {}) = 0;
+  // The end of the answer: `last` bytes (may be empty) and the end marker leave together.
+  virtual Task<Result<void>> finish(std::string last) = 0;
   // begin() has been called: no failover any more, errors go inside the stream.
   virtual bool begun() const = 0;
   // Requested when the client goes away or the connection breaks.

@@ -55,7 +55,7 @@ void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string
   }
   if (stream.head_error) return;
   if (!is_head(stream)) {
-    stream.trailers.add(name, value);
+    return;  // a trailer: bounded like a head, and dropped
   } else if (role == H2Role::client) {
     if (name == ":status") {
       stream.response.status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
@@ -110,7 +110,7 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
           if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
             if (auto* stream = stream_of(session, frame->hd.stream_id)) {
               stream->header_bytes = stream->header_count = 0;
-              reserve(is_head(*stream) ? stream->response.headers : stream->trailers, frame->hd);
+              if (is_head(*stream)) reserve(stream->response.headers, frame->hd);
             }
             return 0;
           }
@@ -295,9 +295,8 @@ void H2Callbacks::on_sent(H2Session& self, nghttp2_session* session, const nghtt
 nghttp2_data_provider H2Callbacks::body_of(H2Stream& stream) {
   nghttp2_data_provider provider{};
   provider.source.ptr = &stream;
-  provider.read_callback = [](nghttp2_session* session, std::int32_t id, std::uint8_t*,
-                              std::size_t size_max, std::uint32_t* flags,
-                              nghttp2_data_source* source, void* user) -> ssize_t {
+  provider.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t size_max,
+                              std::uint32_t* flags, nghttp2_data_source* source, void*) -> ssize_t {
     return guarded([&]() -> ssize_t {
       auto& stream = *static_cast<H2Stream*>(source->ptr);
       if (stream.resetting) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // no false end
@@ -308,16 +307,7 @@ nghttp2_data_provider H2Callbacks::body_of(H2Stream& stream) {
       }
       const std::size_t size = std::min(size_max, pending);
       *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-      if (size == pending && stream.out_ended) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (!stream.out_trailers.empty()) {
-          H2Session::Fields fields(*static_cast<H2Session*>(user));
-          if (!fields.add(stream.out_trailers)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-          if (nghttp2_submit_trailer(session, id, fields.data(), fields.size()) == 0) {
-            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-          }
-        }
-      }
+      if (size == pending && stream.out_ended) *flags |= NGHTTP2_DATA_FLAG_EOF;
       return static_cast<ssize_t>(size);
     });
   };

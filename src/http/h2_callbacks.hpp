@@ -30,7 +30,7 @@ struct H2Callbacks {
 // left out.
 class H2Session::Fields {
  public:
-  explicit Fields(const H2Session& session) : session_(session) { fields_.reserve(16); }
+  Fields() { fields_.reserve(16); }
   // `name` and `value` must outlive this object.
   void add_pseudo(std::string_view name, std::string_view value) { push(name, value); }
   // False: HTTP/2 cannot carry it.
@@ -40,7 +40,6 @@ class H2Session::Fields {
 
  private:
   void push(std::string_view name, std::string_view value);
-  const H2Session& session_;
   std::vector<nghttp2_nv> fields_;
   std::list<std::string> lowered_;  // they stay where they are
 };

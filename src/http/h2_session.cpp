@@ -16,7 +16,7 @@ constexpr std::uint8_t no_flags = NGHTTP2_FLAG_NONE;
 
 // Values that never repeat would only push the useful ones out of the HPACK table, and the secret
 // ones must not be in it.
-constexpr std::array<std::string_view, 8> usual_unique_headers = {
+constexpr std::array<std::string_view, 8> unique_headers = {
     "authorization",    "content-length",       "traceparent",     "x-amz-date",
     "x-amzn-requestid", "x-amz-content-sha256", "x-amzn-trace-id", "amz-sdk-invocation-id"};
 
@@ -80,11 +80,8 @@ bool is_value(std::string_view value) {
 
 }  // namespace
 
-H2Session::H2Session(H2Role role, H2Profile profile,
-                     std::span<const std::string_view> unique_headers)
-    : role_(role),
-      unique_headers_(unique_headers.begin(), unique_headers.end()),
-      incoming_(role == H2Role::server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
+H2Session::H2Session(H2Role role, H2Profile profile)
+    : role_(role), incoming_(role == H2Role::server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   const Tuning tuning = tuning_of(profile);
   noise_burst_ = tuning.noise_burst;
   noise_per_second_ = tuning.noise_per_second;
@@ -192,7 +189,7 @@ H2Stream* H2Session::next_changed() {
 
 Result<H2Stream*> H2Session::request(const RequestHead& head, std::string_view scheme,
                                      std::string_view body, std::string front) {
-  Fields fields(*this);
+  Fields fields;
   fields.add_pseudo(":method", head.method);
   fields.add_pseudo(":scheme", scheme);
   fields.add_pseudo(":authority", head.authority);
@@ -232,7 +229,7 @@ void H2Session::adopt_body(H2Stream& stream) {
 Result<void> H2Session::respond(H2Stream& stream, const ResponseHead& head, H2End end) {
   if (abandoned_ || stream.closed) return {};
   const std::string status = std::to_string(head.status);
-  Fields fields(*this);
+  Fields fields;
   fields.add_pseudo(":status", status);
   if (!fields.add(head.headers)) {
     return fail(ErrorCode::internal, "A header of the answer cannot be sent over HTTP/2.");
@@ -263,11 +260,10 @@ void H2Session::write(H2Stream& stream, std::string bytes) {
   if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session_, stream.id);
 }
 
-void H2Session::finish(H2Stream& stream, std::string last, Headers trailers) {
+void H2Session::finish(H2Stream& stream, std::string last) {
   if (abandoned_ || stream.closed || stream.out_ended) return;
   write(stream, std::move(last));
   stream.out_ended = true;
-  stream.out_trailers = std::move(trailers);
   if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session_, stream.id);
 }
 
@@ -330,11 +326,6 @@ std::size_t H2Session::peer_streams_max() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
-bool H2Session::is_unique(std::string_view name) const {
-  return std::ranges::find(usual_unique_headers, name) != usual_unique_headers.end() ||
-         std::ranges::find(unique_headers_, name) != unique_headers_.end();
-}
-
 void H2Session::touch(H2Stream& stream) {
   if (stream.queued || stream.released || (role_ == H2Role::server && !stream.head_complete))
     return;
@@ -365,8 +356,9 @@ bool H2Session::Fields::add(const Headers& headers) {
 }
 
 void H2Session::Fields::push(std::string_view name, std::string_view value) {
-  const std::uint8_t flags =
-      session_.is_unique(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+  const std::uint8_t flags = std::ranges::find(unique_headers, name) != unique_headers.end()
+                                 ? NGHTTP2_NV_FLAG_NO_INDEX
+                                 : NGHTTP2_NV_FLAG_NONE;
   fields_.push_back({const_cast<std::uint8_t*>(bytes_of(name)),
                      const_cast<std::uint8_t*>(bytes_of(value)), name.size(), value.size(), flags});
 }

@@ -49,8 +49,7 @@ struct H2Stream {
   // What has come.
   RequestHead request;    // server side; pseudo-headers are only in method, target and authority
   ResponseHead response;  // client side
-  Headers trailers;
-  std::string body;            // arrived and not yet taken: take_body() gives the window back
+  std::string body;       // arrived and not yet taken: take_body() gives the window back
   std::size_t body_bytes = 0;  // in all
   std::optional<Error>
       head_error;  // headers_too_large or malformed_http: answer that, and read no further
@@ -67,7 +66,6 @@ struct H2Stream {
   std::size_t out_sent = 0;   // of `out`
   std::string_view borrowed;  // the rest of a request's body; leaves after `out`
   std::uint64_t sent_bytes = 0;
-  Headers out_trailers;
   bool out_ended = false;  // finish() was called
   bool deferred = false;   // nghttp2 asked for bytes and there were none
   bool head_sent = false;
@@ -85,9 +83,7 @@ struct H2Stream {
 
 class H2Session {
  public:
-  // `unique_headers`: names whose values never repeat, besides the usual ones; they stay out of the
-  // HPACK table.
-  H2Session(H2Role role, H2Profile profile, std::span<const std::string_view> unique_headers = {});
+  H2Session(H2Role role, H2Profile profile);
   H2Session(const H2Session&) = delete;
   H2Session& operator=(const H2Session&) = delete;
   ~H2Session();
@@ -115,7 +111,7 @@ class H2Session {
   // Server: the head of the answer, once. Errors: internal (a header that HTTP/2 cannot carry).
   Result<void> respond(H2Stream& stream, const ResponseHead& head, H2End end);
   void write(H2Stream& stream, std::string bytes);
-  void finish(H2Stream& stream, std::string last, Headers trailers);
+  void finish(H2Stream& stream, std::string last);
 
   std::string take_body(H2Stream& stream);
   void reset(H2Stream& stream, H2Code code);
@@ -145,13 +141,11 @@ class H2Session {
   friend struct H2Callbacks;
   class Fields;
 
-  bool is_unique(std::string_view name) const;
   void touch(H2Stream& stream);
   void forget(H2Stream& stream);
   void add_noise() { flooded_ = ++noise_ > noise_burst_ || flooded_; }
 
   H2Role role_;
-  std::vector<std::string> unique_headers_;
   nghttp2_session* session_ = nullptr;
   std::unordered_map<std::int32_t, std::unique_ptr<H2Stream>> streams_;
   std::deque<H2Stream*> changed_;

@@ -80,7 +80,7 @@ TEST(H2Session, CarriesAUnaryExchangeWithRawTargetAndHeadersInOrder) {
     EXPECT_EQ(stream.request.headers.begin()->name, "content-type");
     ASSERT_TRUE(pair.server.respond(
         stream, {201, {{"X-Amzn-RequestId", "1"}, {"Connection", "close"}}}, H2End::open));
-    pair.server.finish(stream, "answer", {});
+    pair.server.finish(stream, "answer");
     pair.server.release(stream);
   };
   H2Stream& stream = pair.request(post(), "question");
@@ -106,7 +106,7 @@ TEST(H2Session, UnaryAnswerLeavesInOneOutput) {
   H2Stream* request = pair.server.next_changed();
   ASSERT_NE(request, nullptr);
   ASSERT_TRUE(pair.server.respond(*request, {200, {}}, H2End::open));
-  pair.server.finish(*request, "a", {});
+  pair.server.finish(*request, "a");
   pair.server.output(down, 64 * 1024);
   ASSERT_TRUE(pair.client.receive(down, pair.now));
   EXPECT_TRUE(stream.ended);
@@ -120,7 +120,7 @@ TEST(H2Session, ThreeMegabytesBothWaysPassEveryWindow) {
     received += pair.server.take_body(stream);
     if (!stream.ended || stream.out_ended) return;
     ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::open));
-    pair.server.finish(stream, answer, {});
+    pair.server.finish(stream, answer);
   };
   pair.listen = [&](H2Stream& stream) { got += pair.client.take_body(stream); };
   pair.request(post(), question);
@@ -187,7 +187,7 @@ TEST(H2Session, AnEarlyAnswerTellsTheClientToStopSending) {
   pair.serve = [&](H2Stream& stream) {
     if (stream.out_ended) return;
     ASSERT_TRUE(pair.server.respond(stream, {413, {}}, H2End::open));
-    pair.server.finish(stream, "too large", {});
+    pair.server.finish(stream, "too large");
     pair.server.release(stream);
   };
   H2Stream& stream = pair.request(post(), question);
@@ -199,7 +199,7 @@ TEST(H2Session, AnEarlyAnswerTellsTheClientToStopSending) {
   EXPECT_EQ(pair.server.stream_count(), 0u);
 }
 
-TEST(H2Session, StreamsPieceByPieceAndEndsWithTrailers) {
+TEST(H2Session, StreamsPieceByPiece) {
   Pair pair;
   H2Stream* open = nullptr;
   pair.serve = [&](H2Stream& stream) {
@@ -216,10 +216,9 @@ TEST(H2Session, StreamsPieceByPieceAndEndsWithTrailers) {
     EXPECT_EQ(pair.client.take_body(stream), piece);
   }
   EXPECT_FALSE(stream.ended);
-  pair.server.finish(*open, "", {{"X-Tidegate-Trailer", "signed"}});
+  pair.server.finish(*open, "");
   pair.pump();
   EXPECT_TRUE(stream.ended);
-  EXPECT_EQ(stream.trailers.get("x-tidegate-trailer"), "signed");
 }
 
 TEST(H2Session, AHundredStreamsShareTheConnection) {
@@ -228,7 +227,7 @@ TEST(H2Session, AHundredStreamsShareTheConnection) {
   pair.serve = [&](H2Stream& stream) {
     if (!stream.ended || stream.out_ended) return;
     ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::open));
-    pair.server.finish(stream, answer + stream.request.target, {});
+    pair.server.finish(stream, answer + stream.request.target);
     pair.server.release(stream);
   };
   std::vector<std::pair<H2Stream*, std::string>> streams;
@@ -280,7 +279,7 @@ TEST(H2Session,
   pair.pump();
   EXPECT_FALSE(pair.server.finished());
   ASSERT_TRUE(pair.server.respond(*request, {200, {}}, H2End::open));
-  pair.server.finish(*request, "still here", {});
+  pair.server.finish(*request, "still here");
   pair.pump();
   EXPECT_EQ(pair.client.take_body(stream), "still here");
   EXPECT_TRUE(pair.server.finished());
@@ -301,7 +300,7 @@ TEST(H2Session, AServersGoawayFinishesWhatItNamedAndRefusesTheRest) {
   EXPECT_FALSE(pair.client.request(post(), "http", {}));
   EXPECT_FALSE(first.closed);
   ASSERT_TRUE(pair.server.respond(*request, {200, {}}, H2End::open));
-  pair.server.finish(*request, "bye", {});
+  pair.server.finish(*request, "bye");
   pair.pump();
   EXPECT_EQ(pair.client.take_body(first), "bye");
   EXPECT_TRUE(pair.server.finished());
@@ -335,7 +334,7 @@ TEST(H2Session, StalledReadersAreReset) {
   pair.serve = [&](H2Stream& stream) {
     if (stream.out_ended) return;
     ASSERT_TRUE(pair.server.respond(stream, {200, {}}, H2End::open));
-    pair.server.finish(stream, pattern(2'000'000), {});
+    pair.server.finish(stream, pattern(2'000'000));
     pair.server.release(stream);
   };
   H2Stream& stream = pair.request(post());
@@ -400,11 +399,9 @@ TEST(H2Session, HeadersBeyondTheLimitsAreMarkedNotStored) {
 }
 
 TEST(H2Session, UniqueHeadersStayOutOfTheTable) {
-  const std::string_view unique[] = {"x-tidegate-trailer"};
-  H2Session client(H2Role::client, H2Profile::peer_link, unique);
+  H2Session client(H2Role::client, H2Profile::peer_link);
   RequestHead head = post();
-  head.headers = {{"x-tidegate-trailer", std::string(400, 't')},
-                  {"x-other", std::string(400, 'o')}};
+  head.headers = {{"traceparent", std::string(400, 't')}, {"x-other", std::string(400, 'o')}};
   std::size_t sizes[2];
   for (std::size_t& size : sizes) {
     std::string out;
@@ -412,7 +409,7 @@ TEST(H2Session, UniqueHeadersStayOutOfTheTable) {
     client.output(out, 1 << 20);
     size = out.size();
   }
-  EXPECT_LT(sizes[1], 400u);  // the trailer again, the rest by index
+  EXPECT_LT(sizes[1], 400u);  // the traceparent again, the rest by index
   EXPECT_GT(sizes[1], 200u);
 }
 

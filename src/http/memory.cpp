@@ -61,7 +61,6 @@ class MemoryClientExchange final : public ClientExchange {
     pipe_->room.set();
     co_return piece;
   }
-  const Headers& trailers() const override { return pipe_->trailers; }
 
  private:
   Task<Result<void>> wait(Event& event, Duration limit) {
@@ -129,18 +128,17 @@ Task<Result<void>> MemoryExchange::write(std::string bytes) {
   co_return Result<void>{};
 }
 
-Task<Result<void>> MemoryExchange::finish(std::string last, Headers trailers) {
+Task<Result<void>> MemoryExchange::finish(std::string last) {
   if (pipe_->broken || pipe_->client_gone) co_return fail(gone());
   pipe_->ended = true;
-  pipe_->loop.call_at(pipe_->loop.now() + pipe_->delay, [pipe = pipe_, last = std::move(last),
-                                                         trailers = std::move(trailers)]() mutable {
-    if (pipe->broken) return;
-    if (!last.empty()) pipe->data.push_back(std::move(last));
-    pipe->trailers = std::move(trailers);
-    pipe->finished = true;
-    pipe->head_ready.set();
-    pipe->data_ready.set();
-  });
+  pipe_->loop.call_at(pipe_->loop.now() + pipe_->delay,
+                      [pipe = pipe_, last = std::move(last)]() mutable {
+                        if (pipe->broken) return;
+                        if (!last.empty()) pipe->data.push_back(std::move(last));
+                        pipe->finished = true;
+                        pipe->head_ready.set();
+                        pipe->data_ready.set();
+                      });
   co_return Result<void>{};
 }
 

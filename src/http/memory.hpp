@@ -29,7 +29,6 @@ struct MemoryPipe {
   std::optional<ResponseHead> response;
   std::deque<std::string> data;
   std::size_t buffered = 0;
-  Headers trailers;
   bool begun = false, ended = false;  // by the server
   bool finished = false,              // as the client sees it
       broken = false, client_gone = false;
@@ -45,7 +44,7 @@ class MemoryExchange final : public Exchange {
   Task<Result<std::string>> next_body() override;
   Task<Result<void>> begin(ResponseHead head) override;
   Task<Result<void>> write(std::string bytes) override;
-  Task<Result<void>> finish(std::string last, Headers trailers) override;
+  Task<Result<void>> finish(std::string last) override;
   bool begun() const override { return pipe_->begun; }
   Cancellation& cancellation() override { return pipe_->server_cancellation; }
   void abort() override { pipe_->break_both(); }

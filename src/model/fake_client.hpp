@@ -76,7 +76,6 @@ class ScriptedClient final : public http::Client {
       ended_ = true;
       co_return std::string();
     }
-    const http::Headers& trailers() const override { return trailers_; }
 
    private:
     Task<Result<void>> wait(Duration duration) {
@@ -91,7 +90,6 @@ class ScriptedClient final : public http::Client {
     Cancellation* cancellation_;
     std::size_t at_ = 0;
     bool ended_ = false;
-    http::Headers trailers_;
   };
 
   Loop& loop_;
@@ -115,7 +113,7 @@ class RecordingExchange final : public http::Exchange {
     writes.push_back(std::move(bytes));
     co_return Result<void>{};
   }
-  Task<Result<void>> finish(std::string, http::Headers) override { co_return Result<void>{}; }
+  Task<Result<void>> finish(std::string) override { co_return Result<void>{}; }
   bool begun() const override { return begun_; }
   Cancellation& cancellation() override { return cancellation_; }
   void abort() override {}

@@ -292,7 +292,6 @@ void LocalExecutor::answer_whole(Run& run, const chat::Outcome& outcome) {
   headers = std::move(run.extra_headers);
   headers.add("content-type", run.work.format->content_type());
   for (const http::Header& header : answer.headers) headers.add(header.name, header.value);
-  headers.set("content-length", std::to_string(attempt.answer_tail.size()));
 }
 
 Task<Result<void>> LocalExecutor::answer_stream(Run& run, http::ClientExchange& answer,

@@ -150,7 +150,7 @@ class H1Exchange final : public http::Exchange {
   Task<Result<void>> write(std::string bytes) override {
     return send(encoder_.write(std::move(bytes)));
   }
-  Task<Result<void>> finish(std::string last, http::Headers) override {
+  Task<Result<void>> finish(std::string last) override {
     finished_ = true;
     return send(encoder_.finish(std::move(last)));
   }

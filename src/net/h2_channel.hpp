@@ -99,7 +99,6 @@ class H2ClientExchange final : public http::ClientExchange {
 
   Task<Result<http::ResponseHead>> head() override;
   Task<Result<std::string>> next_body() override;
-  const http::Headers& trailers() const override { return stream_.trailers; }
 
   void changed() { changed_.set(); }
   void check_deadline(MonoTime now);

@@ -112,11 +112,11 @@ Task<Result<void>> H2Exchange::write(std::string bytes) {
   co_return Result<void>{};
 }
 
-Task<Result<void>> H2Exchange::finish(std::string last, http::Headers trailers) {
+Task<Result<void>> H2Exchange::finish(std::string last) {
   if (lost()) co_return client_gone();
   if (!begun_ || finished_) co_return misuse("finish() outside of an answer");
   finished_ = true;
-  connection_.session_.finish(stream_, std::move(last), std::move(trailers));
+  connection_.session_.finish(stream_, std::move(last));
   connection_.flush();
   co_return Result<void>{};
 }
@@ -196,7 +196,7 @@ void H2Connection::answer_malformed(http::H2Stream& stream) {
   answer.head.headers.add("date", http_date(loop_.clock().wall()));
   answer.head.headers.add("content-length", std::to_string(answer.body.size()));
   if (session_.respond(stream, answer.head, http::H2End::open)) {
-    session_.finish(stream, std::move(answer.body), {});
+    session_.finish(stream, std::move(answer.body));
   }
   session_.release(stream);
 }

@@ -21,7 +21,7 @@ class H2Exchange final : public http::Exchange {
   Task<Result<std::string>> next_body() override;
   Task<Result<void>> begin(http::ResponseHead head) override;
   Task<Result<void>> write(std::string bytes) override;
-  Task<Result<void>> finish(std::string last, http::Headers trailers) override;
+  Task<Result<void>> finish(std::string last) override;
   bool begun() const override { return begun_; }
   Cancellation& cancellation() override { return cancellation_; }
   void abort() override;

@@ -1,27 +1,14 @@
 #include "net/h2_pump.hpp"
 
-#include <array>
-
 #include "base/limits.hpp"
-#include "peer/wire.hpp"
 
 namespace tidegate::net {
-
-namespace {
-
-std::span<const std::string_view> unique_headers_of(http::H2Profile profile) {
-  static constexpr std::array<std::string_view, 2> on_links = {peer::trailer_name, "traceparent"};
-  if (profile == http::H2Profile::peer_link) return on_links;
-  return {};
-}
-
-}  // namespace
 
 H2Pump::H2Pump(Loop& loop, std::unique_ptr<Stream> stream, http::H2Role role,
                http::H2Profile profile, Timing timing)
     : loop_(loop),
       stream_(std::move(stream)),
-      session_(role, profile, unique_headers_of(profile)),
+      session_(role, profile),
       last_read_(loop.now()),
       timing_(timing),
       write_wake_(loop),

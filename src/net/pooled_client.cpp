@@ -112,7 +112,6 @@ class PooledClient::Exchange final : public http::ClientExchange {
   Task<Result<void>> start();
   Task<Result<http::ResponseHead>> head() override;
   Task<Result<std::string>> next_body() override;
-  const http::Headers& trailers() const override { return trailers_; }
 
  private:
   Task<Result<void>> start_anew();
@@ -136,7 +135,6 @@ class PooledClient::Exchange final : public http::ClientExchange {
   Cancellation::Callback on_cancel_;
   std::optional<h1::BodyDecoder> decoder_;
   std::uint64_t received_ = 0;
-  const http::Headers trailers_;
   bool reused_ = false;
   bool answered_ = false;  // a byte of the answer has arrived
   bool keep_alive_ = false;

@@ -134,30 +134,40 @@ class Passage {
                             .target = std::string(execute_path),
                             .headers = {},
                             .body = request_.body,
-                            .front = token_front(request_.token)};
+                            .front = request_front(request_.token, request_.traceparent)};
     out.headers.add(operation_header, request_.operation);
-    if (!request_.traceparent.empty()) out.headers.add("traceparent", request_.traceparent);
     return out;
   }
 
-  // The next piece of the answer, hashed and counted; empty at its end.
+  // The next bytes of the answer, hashed and counted; empty at its end.
   Task<Result<std::string>> next_piece() {
-    auto piece = co_await answer_->next_body();
-    if (!piece) co_return broken(std::move(piece).error());
-    if (result_.first_byte == MonoTime{} && !piece->empty()) result_.first_byte = loop_.now();
-    hasher_.update(*piece);
-    result_.bytes_received += static_cast<std::int64_t>(piece->size());
+    std::string piece;
+    while (piece.empty()) {
+      auto bytes = co_await answer_->next_body();
+      if (!bytes) co_return broken(std::move(bytes).error());
+      if (bytes->empty()) break;
+      if (const auto read = reader_.feed(*bytes, piece); !read)
+        co_return interrupted(read.error().why);
+    }
+    if (result_.first_byte == MonoTime{} && !piece.empty()) result_.first_byte = loop_.now();
+    hasher_.update(piece);
+    result_.bytes_received += static_cast<std::int64_t>(piece.size());
     co_return piece;
   }
 
   Task<Result<void>> carry_whole() {
+    std::string& whole = result_.answer_tail;
     for (;;) {
-      CO_TRY(const std::string piece, co_await next_piece());
+      CO_TRY(std::string piece, co_await next_piece());
       if (piece.empty()) co_return Result<void>();
-      if (result_.answer_tail.size() + piece.size() > limits::backend_answer_bytes_max) {
+      if (whole.size() + piece.size() > limits::backend_answer_bytes_max) {
         co_return interrupted("the answer is too long");
       }
-      result_.answer_tail += piece;
+      if (whole.empty()) {
+        whole = std::move(piece);
+      } else {
+        whole += piece;
+      }
     }
   }
 
@@ -209,10 +219,9 @@ class Passage {
   // The peer's own account, under the link's secret, must be about this request, this row and these
   // bytes.
   Result<void> check_trailer() {
-    const http::Headers& trailers = answer_->trailers();
-    if (trailers.count(trailer_name) != 1) return interrupted("there is no trailer");
-    auto opened =
-        Trailer::open(*trailers.get(trailer_name), channel_->connection().exporter_secret);
+    const auto sealed = reader_.trailer();
+    if (!sealed) return interrupted("there is no trailer");
+    auto opened = Trailer::open(*sealed, channel_->connection().exporter_secret);
     if (!opened) return interrupted(opened.error().why);
     result_.trailer = *std::move(opened);
     const Trailer& trailer = result_.trailer;
@@ -233,12 +242,13 @@ class Passage {
   Task<Result<void>> refused(http::ResponseHead head) {
     std::string body;
     for (;;) {
-      CO_TRY(const std::string piece, co_await next_piece());
-      if (piece.empty()) break;
-      if (body.size() + piece.size() > limits::peer_refusal_bytes_max) {
+      auto piece = co_await answer_->next_body();
+      if (!piece) co_return broken(std::move(piece).error());
+      if (piece->empty()) break;
+      if (body.size() + piece->size() > limits::peer_refusal_bytes_max) {
         co_return interrupted("the refusal is too long");
       }
-      body += piece;
+      body += *piece;
     }
     const auto code = head.headers.get(error_header);
     if (!code)
@@ -278,6 +288,7 @@ class Passage {
   const http::Headers extra_headers_;
   Loop& loop_;
   std::unique_ptr<http::ClientExchange> answer_;
+  AnswerReader reader_;
   Sha256Hasher hasher_;
   PassageResult result_;
 };

@@ -8,6 +8,7 @@
 
 #include "aws/event_stream.hpp"
 #include "base/bytes.hpp"
+#include "base/limits.hpp"
 #include "base/virtual_loop.hpp"
 
 namespace tidegate::peer {
@@ -16,6 +17,7 @@ namespace {
 const std::string secret(32, 's');
 const Sha256 row_hash = sha256("the row");
 const std::string request_body = R"({"messages":[]})";
+const std::string traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 Error link_broke() {
   return {.code = ErrorCode::peer_unavailable,
@@ -25,13 +27,14 @@ Error link_broke() {
           .why = {}};
 }
 
-// What the peer answers. A piece that is an Error breaks the answer there.
+// What the peer answers, each piece as it goes over a link. A piece that is an Error breaks the
+// answer there.
 struct Script {
   Result<void> send;
   http::ResponseHead head{.status = 200, .headers = {{"content-type", "application/json"}}};
   std::vector<Result<std::string>> pieces;
-  http::Headers trailers;
-  bool silent = false;  // never a head
+  std::optional<std::string> trailer;  // sealed
+  bool silent = false;                 // never a head
 };
 
 class ScriptedAnswer final : public http::ClientExchange {
@@ -46,10 +49,17 @@ class ScriptedAnswer final : public http::ClientExchange {
     co_return script_.head;
   }
   Task<Result<std::string>> next_body() override {
-    if (at_ == script_.pieces.size()) co_return std::string();
-    co_return script_.pieces[at_++];
+    const std::size_t at = at_++;
+    if (at < script_.pieces.size()) {
+      const auto& piece = script_.pieces[at];
+      if (script_.head.status != 200 || !piece) co_return piece;
+      std::string body;
+      append_piece(body, *piece);
+      co_return body;
+    }
+    if (at == script_.pieces.size() && script_.trailer) co_return last_piece("", *script_.trailer);
+    co_return std::string();
   }
-  const http::Headers& trailers() const override { return script_.trailers; }
 
  private:
   const Script& script_;
@@ -98,7 +108,7 @@ class Client final : public http::Exchange {
     writes.push_back(std::move(bytes));
     co_return Result<void>();
   }
-  Task<Result<void>> finish(std::string, http::Headers) override { co_return Result<void>(); }
+  Task<Result<void>> finish(std::string) override { co_return Result<void>(); }
   bool begun() const override { return begun_; }
   Cancellation& cancellation() override { return cancellation_; }
   void abort() override {}
@@ -143,7 +153,7 @@ struct Journey {
                                {.request_id = "rid",
                                 .operation = "Converse",
                                 .token = "token",
-                                .traceparent = "00-trace",
+                                .traceparent = traceparent,
                                 .body = request_body,
                                 .region = "eu-central-1",
                                 .row_hash = row_hash},
@@ -162,7 +172,7 @@ Script unary(
   script.pieces = {answer.substr(0, 3), answer.substr(3)};
   Trailer trailer = trailer_for(answer);
   change(trailer);
-  script.trailers.add(std::string(trailer_name), trailer.sign(secret));
+  script.trailer = trailer.sign(secret);
   return script;
 }
 
@@ -184,7 +194,7 @@ Script stream(
   }
   Trailer trailer = trailer_for(all);
   change(trailer);
-  script.trailers.add(std::string(trailer_name), trailer.sign(secret));
+  script.trailer = trailer.sign(secret);
   return script;
 }
 
@@ -194,9 +204,8 @@ TEST(Pass, SendsTheBodyUnderItsToken) {
   const http::ClientRequest& sent = run.channel->sent;
   EXPECT_EQ(sent.method, "POST");
   EXPECT_EQ(sent.target, execute_path);
-  EXPECT_EQ(sent.front, std::string_view("\0\x05token", 7));
+  EXPECT_EQ(sent.front, std::string("\0\x05token", 7) + traceparent);
   EXPECT_EQ(sent.headers.get(operation_header), "Converse");
-  EXPECT_EQ(sent.headers.get("traceparent"), "00-trace");
   EXPECT_EQ(run.channel->sent_body, request_body);
 }
 
@@ -228,12 +237,13 @@ TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {
   std::vector<Script> scripts;
   for (const auto& change : changes) scripts.push_back(unary("{\"output\":1}", change));
   scripts.push_back(unary("{\"output\":1}"));
-  scripts.back().trailers.clear();
+  scripts.back().trailer.reset();
   scripts.push_back(unary("{\"output\":1}"));
-  scripts.back().trailers.set(trailer_name,
-                              trailer_for("{\"output\":1}").sign(std::string(32, 't')));
+  scripts.back().trailer = trailer_for("{\"output\":1}").sign(std::string(32, 't'));
   scripts.push_back(unary("{\"output\":1}"));
-  scripts.back().trailers.add(std::string(trailer_name), "twice");
+  *scripts.back().trailer += *scripts.back().trailer;
+  scripts.push_back(unary("{\"output\":1}"));
+  scripts.back().trailer->resize(limits::trailer_bytes_max + 1);
   scripts.push_back(unary("{\"output\":1}"));
   scripts.back().pieces[1] = std::unexpected(link_broke());
   for (Script& script : scripts) {
@@ -336,7 +346,7 @@ TEST(Pass, AStreamThatBreaksAfterItsFirstByteIsNotTriedAgain) {
   Script broken = stream({start, delta});
   broken.pieces.emplace_back(std::unexpected(link_broke()));
   Script no_trailer = stream({start, delta});
-  no_trailer.trailers.clear();
+  no_trailer.trailer.reset();
   std::string damaged = event("metadata");
   damaged.back() = static_cast<char>(damaged.back() ^ 1);
   Script scripts[] = {std::move(broken), std::move(no_trailer),

@@ -12,13 +12,6 @@
 
 namespace tidegate::peer {
 
-// Bytes in a field value, seven bits to an octet above 0x7f (RFC 9110, section 5.5: obs-text). The
-// Huffman codes of such octets are the longest of HPACK's, so that both ends of a link copy them as
-// they stand.
-std::string to_obs_text(std::string_view bytes);
-// nullopt: not what to_obs_text() writes.
-std::optional<std::string> from_obs_text(std::string_view text);
-
 struct Sealed {
   std::string bytes;
   Sha256 leaf{};

@@ -95,23 +95,6 @@ TEST(OpenToken, EveryChangedByteIsNoticed) {
   }
 }
 
-TEST(ObsText, IsOneTextForTheSameBytesAndNoOther) {
-  std::string bytes;
-  for (int i = 0; i < 600; ++i) bytes += static_cast<char>(i * 37 + i / 7);
-  for (std::size_t size = 0; size <= 64; ++size) {
-    const std::string_view part = std::string_view(bytes).substr(size, size);
-    std::string text = to_obs_text(part);
-    EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return c < 0; })) << size;
-    EXPECT_EQ(from_obs_text(text), part) << size;
-    for (int changed = 0; changed < 256 && !text.empty(); ++changed) {
-      text.back() = static_cast<char>(changed);
-      if (const auto back = from_obs_text(text)) EXPECT_EQ(to_obs_text(*back), text) << size;
-    }
-  }
-  EXPECT_EQ(from_obs_text(to_obs_text(bytes)), bytes);
-  EXPECT_EQ(from_obs_text("\x80"), std::nullopt);
-}
-
 // A peer that knows the secret may still not say one thing to one reader and another to the next.
 TEST(OpenToken, RefusesEveryOtherFormOfIt) {
   constexpr std::string_view label = "tidegate routing token 1";

@@ -1,4 +1,4 @@
-// Reports and trailers.
+// Reports, fronts and trailers.
 #include "peer/wire.hpp"
 
 #include <fmt/format.h>
@@ -13,6 +13,12 @@ namespace tidegate::peer {
 namespace {
 
 constexpr std::string_view trailer_label = "tidegate trailer 1";
+constexpr std::size_t piece_length_bytes = 4;
+
+// The highest octet first.
+void append_length(std::string& out, std::size_t length, std::size_t octets) {
+  for (; octets > 0; --octets) out += static_cast<char>(length >> 8 * (octets - 1) & 0xff);
+}
 
 std::unexpected<Error> broken(std::string why) {
   return fail(Error{.code = ErrorCode::peer_unavailable,
@@ -79,13 +85,55 @@ void pack(Codec& codec, T& t) {
   codec.digest(t.answer_sha256);
 }
 
-std::string token_front(std::string_view sealed_token) {
+std::string request_front(std::string_view sealed_token, std::string_view traceparent) {
   std::string front;
-  front.reserve(token_length_bytes + sealed_token.size());
-  front += static_cast<char>(sealed_token.size() >> 8);
-  front += static_cast<char>(sealed_token.size() & 0xff);
+  front.reserve(token_length_bytes + sealed_token.size() + traceparent.size());
+  append_length(front, sealed_token.size(), token_length_bytes);
   front += sealed_token;
+  front += traceparent;
   return front;
+}
+
+void append_piece(std::string& body, std::string_view piece) {
+  if (piece.empty()) return;
+  append_length(body, piece.size(), piece_length_bytes);
+  body += piece;
+}
+
+std::string last_piece(std::string_view piece, std::string_view sealed_trailer) {
+  std::string body;
+  body.reserve(2 * piece_length_bytes + piece.size() + sealed_trailer.size());
+  append_piece(body, piece);
+  append_length(body, 0, piece_length_bytes);
+  body += sealed_trailer;
+  return body;
+}
+
+Result<void> AnswerReader::feed(std::string_view bytes, std::string& answer) {
+  while (!bytes.empty() && !ended_) {
+    if (left_ == 0) {
+      length_ += bytes.front();
+      bytes.remove_prefix(1);
+      if (length_.size() < piece_length_bytes) continue;
+      for (const char octet : length_) left_ = left_ << 8 | static_cast<std::uint8_t>(octet);
+      length_.clear();
+      ended_ = left_ == 0;
+    } else {
+      const std::string_view piece = bytes.substr(0, left_);
+      answer += piece;
+      left_ -= piece.size();
+      bytes.remove_prefix(piece.size());
+    }
+  }
+  if (trailer_.size() + bytes.size() > limits::trailer_bytes_max)
+    return broken("a trailer that is too long");
+  trailer_ += bytes;
+  return {};
+}
+
+std::optional<std::string_view> AnswerReader::trailer() const {
+  if (!ended_) return std::nullopt;
+  return trailer_;
 }
 
 std::string Report::encode() const {
@@ -110,17 +158,14 @@ Result<Report> Report::decode(std::string_view line) {
 std::string Trailer::sign(std::string_view link_secret) const {
   const auto message = clipped(error_message, limits::trailer_message_bytes_max);
   if (message.size() == error_message.size())
-    return to_obs_text(seal(trailer_label, packed(*this), link_secret).bytes);
+    return seal(trailer_label, packed(*this), link_secret).bytes;
   Trailer shorter = *this;
   shorter.error_message = message;
-  return to_obs_text(seal(trailer_label, packed(shorter), link_secret).bytes);
+  return seal(trailer_label, packed(shorter), link_secret).bytes;
 }
 
-Result<Trailer> Trailer::open(std::string_view wire, std::string_view link_secret) {
-  std::optional<std::string> sealed;
-  if (wire.size() <= limits::trailer_bytes_max) sealed = from_obs_text(wire);
-  std::optional<Unsealed> unsealed;
-  if (sealed) unsealed = unseal(trailer_label, *sealed, link_secret, limits::trailer_bytes_max);
+Result<Trailer> Trailer::open(std::string_view sealed, std::string_view link_secret) {
+  const auto unsealed = unseal(trailer_label, sealed, link_secret, limits::trailer_bytes_max);
   if (!unsealed) return broken("a trailer that was not made for this link");
   Trailer trailer;
   if (!unpack(unsealed->document, trailer))

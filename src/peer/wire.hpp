@@ -1,10 +1,14 @@
 // What crosses a link besides the client's bytes: load reports (one JSON line each, every 100 ms,
 // on a stream that the source opens; signed batches of attestations and the endorsement of their
-// key are lines of it, too), signed batches of tokens (posted by the source), and the trailer that
-// ends each answer, MACed under the link's secret.
+// key are lines of it, too), signed batches of tokens (posted by the source), the front of each
+// request, and the trailer that ends each answer, MACed under the link's secret.
+//
+// Neither is a header: nghttp2 goes through a header's value octet by octet, twice at each end, and
+// a hop is a stream with two small bodies.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,11 +19,10 @@
 
 namespace tidegate::peer {
 
-inline constexpr int protocol_version = 1;
-inline constexpr std::string_view execute_path = "/tidegate/peer/v1/execute";
-inline constexpr std::string_view reports_path = "/tidegate/peer/v1/reports";
-inline constexpr std::string_view tokens_path = "/tidegate/peer/v1/tokens";
-inline constexpr std::string_view trailer_name = "x-tidegate-trailer";
+inline constexpr int protocol_version = 2;
+inline constexpr std::string_view execute_path = "/tidegate/peer/v2/execute";
+inline constexpr std::string_view reports_path = "/tidegate/peer/v2/reports";
+inline constexpr std::string_view tokens_path = "/tidegate/peer/v2/tokens";
 inline constexpr std::string_view operation_header = "x-tidegate-operation";
 inline constexpr std::string_view catalog_epoch_header =
     "x-tidegate-catalog-epoch";  // of who asks for reports
@@ -29,9 +32,32 @@ inline constexpr std::string_view why_header =
     "x-tidegate-peer-why";  // Error::why: the rule that refused
 
 // The body of a request on execute_path: the length of its sealed token in two octets, the highest
-// first; the token; what the client sent. So the token is there before any byte that it is about.
-inline constexpr std::size_t token_length_bytes = 2;
-std::string token_front(std::string_view sealed_token);  // at most limits::token_bytes_max of it
+// first; the token; its traceparent, 55 octets; what the client sent. So the token is there before
+// any byte that it is about.
+inline constexpr std::size_t token_length_bytes = 2, traceparent_bytes = 55;
+// At most limits::token_bytes_max of a token, and a traceparent that is one.
+std::string request_front(std::string_view sealed_token, std::string_view traceparent);
+
+// The body of an answer on execute_path, if its status is 200: pieces of the answer, each its
+// length in four octets, the highest first, and its bytes; a length of nothing; the sealed trailer,
+// to the end.
+void append_piece(std::string& body, std::string_view piece);  // nothing of an empty one
+std::string last_piece(std::string_view piece, std::string_view sealed_trailer);
+
+class AnswerReader {
+ public:
+  // Appends the answer's part of `bytes` to `answer`. Errors: peer_unavailable (more after the
+  // answer than a trailer may have).
+  Result<void> feed(std::string_view bytes, std::string& answer);
+  // At the body's end: none if the answer was cut.
+  std::optional<std::string_view> trailer() const;
+
+ private:
+  std::size_t left_ = 0;  // of this piece
+  std::string length_;    // as far as it is here
+  bool ended_ = false;
+  std::string trailer_;
+};
 
 struct ModelLoad {
   bool ready = false;
@@ -74,7 +100,7 @@ struct Trailer {
   // An error_message that is too long is cut.
   std::string sign(std::string_view link_secret) const;
   // Errors: peer_unavailable (a trailer that is not one).
-  static Result<Trailer> open(std::string_view wire, std::string_view link_secret);
+  static Result<Trailer> open(std::string_view sealed, std::string_view link_secret);
 };
 
 }  // namespace tidegate::peer

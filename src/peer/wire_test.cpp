@@ -64,7 +64,7 @@ TEST(Report, RefusesEverythingElse) {
            with("\"sequence\":7", "\"sequence\":7.5"),
            with("\"sequence\":7", "\"sequence\":\"7\""),
            with("\"sequence\":7", "\"sequence\":7,\"zone\":1"),
-           with("\"protocol\":1", "\"protocol\":2"),
+           with("\"protocol\":2", "\"protocol\":1"),
            with("\"draining\":true", "\"draining\":1"),
            with("\"catalogEpoch\":3", "\"catalogEpoch\":-3"),
            with("\"slots\":2", "\"slots\":4294967298"),
@@ -123,6 +123,44 @@ TEST(Trailer, EveryChangedByteIsNoticed) {
   }
   EXPECT_FALSE(Trailer::open(wire, std::string(32, 't')));
   EXPECT_FALSE(Trailer::open("", link_secret));
+}
+
+// However a connection cuts it.
+TEST(AnswerReader, TakesAnAnswerApart) {
+  std::string body;
+  append_piece(body, "one ");
+  append_piece(body, "");
+  append_piece(body, std::string(70'000, '2'));
+  body += last_piece(" three", "the trailer");
+  const std::string whole = "one " + std::string(70'000, '2') + " three";
+  for (const std::size_t step : {1uz, 2uz, 3uz, 5uz, 1'000uz, 16'384uz, body.size()}) {
+    AnswerReader reader;
+    std::string answer;
+    for (std::size_t at = 0; at < body.size(); at += step) {
+      if (answer.size() < whole.size()) EXPECT_FALSE(reader.trailer());
+      ASSERT_TRUE(reader.feed(std::string_view(body).substr(at, step), answer));
+    }
+    EXPECT_EQ(answer, whole) << step;
+    EXPECT_EQ(reader.trailer(), "the trailer") << step;
+  }
+}
+
+TEST(AnswerReader, AnAnswerThatIsCutHasNoTrailer) {
+  const std::string body = last_piece("answer", "the trailer");
+  for (std::size_t size = 0; size < 4 + 6 + 4; ++size) {
+    AnswerReader reader;
+    std::string answer;
+    ASSERT_TRUE(reader.feed(std::string_view(body).substr(0, size), answer));
+    EXPECT_FALSE(reader.trailer()) << size;
+  }
+}
+
+TEST(AnswerReader, HoldsNoMoreThanATrailer) {
+  AnswerReader reader;
+  std::string answer;
+  ASSERT_TRUE(reader.feed(last_piece("", std::string(limits::trailer_bytes_max, 't')), answer));
+  EXPECT_FALSE(reader.feed("t", answer));
+  EXPECT_TRUE(answer.empty());
 }
 
 TEST(Trailer, CutsALongMessageBetweenCharacters) {

@@ -1,5 +1,5 @@
-// Routing tokens and trailers of another gateway: as they come, and with their MAC made good, so
-// that what lies behind it is read as well.
+// Routing tokens, answers and trailers of another gateway: as they come, and with their MAC made
+// good, so that what lies behind it is read as well.
 #include "fuzz.hpp"
 #include "peer/seal.hpp"
 #include "peer/token.hpp"
@@ -12,11 +12,19 @@ FUZZ_TARGET(data, size) {
   const std::string_view text = tidegate::fuzz::text(data, size);
   CHECK(!peer::open_token(text, secret) || size > 60);  // nobody guesses a MAC
   (void)peer::Trailer::open(text, secret);
+  std::string whole, in_two;
+  peer::AnswerReader one, two;
+  const bool taken = one.feed(text, whole).has_value();
+  const bool halves = two.feed(text.substr(0, size / 2), in_two).has_value() &&
+                      two.feed(text.substr(size / 2), in_two).has_value();
+  CHECK(taken == halves);
+  CHECK(whole == in_two);
+  CHECK(one.trailer() == two.trailer());
   for (const std::string_view label : {"tidegate routing token 1", "tidegate trailer 1"}) {
     const std::string sealed = peer::seal(label, text, secret).bytes;
     CHECK(peer::unseal(label, sealed, secret, sealed.size())->document == text);
     (void)peer::open_token(sealed, secret);
-    if (const auto trailer = peer::Trailer::open(peer::to_obs_text(sealed), secret)) {
+    if (const auto trailer = peer::Trailer::open(sealed, secret)) {
       CHECK(peer::Trailer::open(trailer->sign(secret), secret).has_value());
     }
   }

@@ -2,10 +2,11 @@
 about this very request, or no client gets it; and it may send the payload nowhere. Milan has room nowhere else."""
 
 import base64
+import os
 
 from case import Case, Failed, Trial
 from link import (
-    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, obs_text, packed, random_text, row_hash, seal, token, trailer)
+    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, packed, row_hash, seal, token, trailer)
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
 from world import DUBLIN
 
@@ -15,7 +16,7 @@ ANSWER = (b'{"metrics":{"latencyMs":1},"output":{"message":{"content":[{"text":"
 
 def sealed(request: Request, body: bytes = ANSWER, secret: bytes | None = None, **changed) -> bytes:
     made = trailer(request.token["rid"], DUBLIN, request.token["row"], body, **changed)
-    return obs_text(seal(TRAILER_LABEL, packed(TRAILER_FIELDS, made), secret or request.secret))
+    return seal(TRAILER_LABEL, packed(TRAILER_FIELDS, made), secret or request.secret)
 
 
 def ask(trial: Trial, reply, operation: str = "converse"):
@@ -70,7 +71,7 @@ def forwards(trial: Trial) -> str:
 
 def redirects(trial: Trial) -> str:
     return lies(trial, lambda request: Reply(b"", [], status="307", headers=[
-        ("location", "https://10.77.0.4:7200/tidegate/peer/v1/execute")]))
+        ("location", "https://10.77.0.4:7200/tidegate/peer/v2/execute")]))
 
 
 def mixed_up(trial: Trial) -> str:
@@ -116,10 +117,13 @@ def cases() -> list[Case]:
         one("a trailer of another request", lambda request: Reply(ANSWER, [sealed(request, rid="another")])),
         lying("an earlier request's trailer", mixed_up),
         one("a trailer sealed with another secret", lambda request: Reply(ANSWER, [sealed(request, secret=bytes(32))])),
-        one("a trailer of chance", lambda request: Reply(ANSWER, [random_text(300)])),
+        one("a trailer of chance", lambda request: Reply(ANSWER, [os.urandom(300)])),
         one("a trailer in base64", lambda request: Reply(ANSWER, [base64.b64encode(sealed(request))])),
         one("the token sent back as the trailer",
-            lambda request: Reply(ANSWER, [obs_text(request.sealed)])),
+            lambda request: Reply(ANSWER, [request.sealed])),
+        one("a trailer longer than any may be", lambda request: Reply(ANSWER, [sealed(request) + bytes(16_384)])),
+        one("its trailer in a header of HTTP/2", lambda request: Reply(ANSWER, [], headers=[
+            ("content-type", "application/json"), ("x-tidegate-trailer", base64.b64encode(sealed(request)))])),
         one("an answer of nothing at all", lambda request: Reply(b"", [])),
         one("an error that no version knows", lambda request: Reply(
             b"{}", [], status="500", headers=[("x-tidegate-peer-error", "run-it-in-london")])),

@@ -1,12 +1,14 @@
 """A lying source: attackers with Milan's real certificate and key, who write tokens themselves. Frankfurt is in Milan's row
 and must take nothing but a whole and fresh token; London is not, and must take none at all."""
 
+import base64
+import os
 import struct
 import time
 
 from case import EU_ROW, Case, Failed, Trial
 from link import (
-    EXECUTE, TOKEN_FIELDS, TOKEN_LABEL, TRAILER_LABEL, canonical, front, obs_text, packed, random_text, row_hash, seal, token)
+    EXECUTE, TOKEN_FIELDS, TOKEN_LABEL, TRAILER_LABEL, canonical, front, packed, row_hash, seal, token)
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
 from support.wire import read_answer, request_bytes
 from world import API, DUBLIN, LAYERS, PIRATE, ZURICH
@@ -49,8 +51,8 @@ def broken_texts() -> dict:
         },
         "mac": {
             "without the octets of its length": lambda link, good: link.sealed(good),
-            "in text, as in a header": with_octets(obs_text),
-            "forged: a MAC of chance": lambda link, good: [random_text(400)],
+            "in text, as in a header": with_octets(base64.b64encode),
+            "forged: a MAC of chance": lambda link, good: [os.urandom(400)],
             "forged: sealed with zeros": lambda link, good: [seal(TOKEN_LABEL, good_octets(good), bytes(32))],
             "truncated by one octet": with_octets(lambda octets: octets[:-1]),
             "truncated to its first half": with_octets(lambda octets: octets[:200]),
@@ -66,6 +68,9 @@ def broken_texts() -> dict:
             "a text that is not UTF-8": sealed_octets(lambda good: good_octets(good | {"src": b"eu-south-1\xff"})),
             "a list longer than any row": sealed_octets(lambda good: good_octets(good | {"subset": [""] * 300})),
             "its fields out of order": sealed_octets(lambda good: packed(TOKEN_FIELDS[:1] + TOKEN_FIELDS[:0:-1], good)),
+            "without a traceparent": lambda link, good: front(link.sealed(good), b""),
+            "with a line of HTTP for a traceparent": lambda link, good: front(
+                link.sealed(good), b"00-trace\r\nx-forwarded-for: 10.77.0.4\r\n".ljust(55, b"0")),
             "of another protocol": sealed_octets(lambda good: good_octets(good | {"v": 2})),
         },
     }
@@ -75,7 +80,7 @@ def replayed(trial: Trial) -> str:
     body = trial.body()
     with trial.link(FRANKFURT) as link:
         sealed = link.sealed(trial.token(FRANKFURT, body))
-        first = link.execute([sealed], body, cuts=(1, 2, 3, 1 + len(sealed), 5 + len(sealed)))  # in pieces, it is as good
+        first = link.execute([sealed], body, cuts=(1, 2, 3, 1 + len(sealed), 5 + len(sealed), 60 + len(sealed)))  # in pieces, it is as good
         if first[":status"] != "200":
             raise Failed(f"a good token was refused: {first}")
         return trial.refused_and_noticed(FRANKFURT, link.execute([sealed], body), "replayed")

@@ -24,8 +24,9 @@ from world import MODEL_ID
 
 EXPORTER_LABEL = b"EXPORTER-tidegate-routing-token"
 TOKEN_LABEL, TRAILER_LABEL = b"tidegate routing token 1", b"tidegate trailer 1"
-EXECUTE, REPORTS, TOKENS = (f"/tidegate/peer/v1/{name}" for name in ("execute", "reports", "tokens"))
+EXECUTE, REPORTS, TOKENS = (f"/tidegate/peer/v2/{name}" for name in ("execute", "reports", "tokens"))
 LIFETIME_MS = 60_000
+TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FRAME_MAX = 16_384  # octets, RFC 9113, section 4.2
 TOKEN_FIELDS = (("v", "version"), ("jti", "text"), ("rid", "text"), ("src", "text"), ("dst", "text"), ("profile", "text"),
                 ("pv", "number"), ("row", "digest"), ("subset", "texts"), ("op", "text"), ("model", "text"),
@@ -37,17 +38,6 @@ TRAILER_FIELDS = (("v", "version"), ("rid", "text"), ("region", "text"), ("outco
 
 
 # --- sealed documents -----------------------------------------------------------------------------------------------
-
-def obs_text(data: bytes) -> bytes:
-    """Seven bits to an octet above 0x7f."""
-    out = bytearray()
-    for start in range(0, len(data), 7):
-        block = data[start:start + 7]
-        bits = int.from_bytes(block, "big") << (56 - 8 * len(block))
-        octets = 8 if len(block) == 7 else len(block) + 1
-        out += bytes(0x80 | bits >> 49 - 7 * i & 0x7F for i in range(octets))
-    return bytes(out)
-
 
 def canonical(document: dict) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -95,9 +85,16 @@ def seal(label: bytes, text: bytes, secret: bytes) -> bytes:
     return text + hmac.digest(secret, leaf, "sha256")
 
 
-def front(sealed: bytes) -> bytes:
-    """What a token is before the body that it is about."""
-    return struct.pack(">H", len(sealed)) + sealed
+def front(sealed: bytes, traceparent: bytes = TRACEPARENT) -> bytes:
+    """What stands before the body that a token is about."""
+    return struct.pack(">H", len(sealed)) + sealed + traceparent
+
+
+def pieces(answer: bytes, *trailers: bytes) -> bytes:
+    """An answer as it goes over a link: in pieces, then the trailer."""
+    cut = [answer[start:start + FRAME_MAX // 2] for start in range(0, len(answer), FRAME_MAX // 2)]
+    return b"".join(struct.pack(">I", len(piece)) + piece for piece in [*cut, *([b""] if trailers else [])]) \
+        + b"".join(trailers)
 
 
 def row_hash(profile: str, version: int, source: str, destinations: list[str]) -> str:
@@ -126,7 +123,7 @@ def report(sequence: int, slots: int = 50, **changed) -> bytes:
     """Room for everybody."""
     return canonical({"catalogEpoch": 0, "drained": False, "draining": False, "epoch": 1, "models": {
         MODEL_ID: {"busy": 0, "ready": True, "slots": slots, "waiting": 0}}, "operations": ["Converse", "ConverseStream"],
-        "protocol": 1, "runningForReader": 0, "sequence": sequence} | changed) + b"\n"
+        "protocol": 2, "runningForReader": 0, "sequence": sequence} | changed) + b"\n"
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
@@ -220,7 +217,7 @@ class Link(frames.Http2):
 
     def execute(self, tokens: list[bytes], body: bytes, operation: str = "Converse",
                 cuts: tuple[int, ...] = ()) -> dict[str, str]:
-        """The answer's headers and trailers in one, its body as ":body"."""
+        """The answer's headers, its body as ":body"."""
         stream = self.send_request(EXECUTE, b"".join(front(one) for one in tokens) + body,
                                    ("x-tidegate-operation", operation), cuts=cuts)
         found, answered = self.answer(stream)
@@ -242,13 +239,13 @@ class Request:
 
     def __init__(self, headers: dict[str, bytes], body: bytes, secret: bytes) -> None:
         end = 2 + int.from_bytes(body[:2], "big")
-        self.headers, self.body, self.secret = headers, body[end:], secret
+        self.headers, self.body, self.secret = headers, body[end + len(TRACEPARENT):], secret
         self.sealed = body[2:end]
         self.token = unpacked(TOKEN_FIELDS, self.sealed[:-32]) if len(self.sealed) > 32 else {}
 
 
 class Reply:
-    """What a lying destination sends: a status, headers, a body and trailers, or an end without them."""
+    """What a lying destination sends: a status, headers, an answer and trailers, or an end without them."""
 
     def __init__(self, body: bytes, trailers: list[bytes], status: str = "200", headers: list | None = None,
                  content_type: str = "application/json") -> None:
@@ -347,11 +344,7 @@ class Impostor:
     def answer(self, send: Callable[[bytes], None], stream: int, request: Request) -> None:
         reply = self.reply(request) if self.reply else Reply(b"{}", [])
         out = frames.headers(stream, [(":status", reply.status), *reply.headers], frames.END_HEADERS)
-        out += frames.frame(frames.DATA, 0 if reply.trailers else frames.END_STREAM, stream, reply.body)
-        if reply.trailers:
-            out += frames.headers(stream, [("x-tidegate-trailer", one) for one in reply.trailers])
-        send(out)
-
-
-def random_text(octets: int) -> bytes:
-    return obs_text(os.urandom(octets))
+        body = pieces(reply.body, *reply.trailers) if reply.status == "200" else reply.body
+        for start in range(0, len(body), FRAME_MAX):
+            out += frames.frame(frames.DATA, 0, stream, body[start:start + FRAME_MAX])
+        send(out + frames.frame(frames.DATA, frames.END_STREAM, stream))
