@@ -5,14 +5,9 @@
 namespace tidegate::attest {
 namespace {
 
-void add_number(std::string& out, std::uint64_t number, int octets) {
-  for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8) {
-    out += static_cast<char>(number >> shift);
-  }
-}
 void add_text(std::string& out, std::string_view text) {
   text = text.substr(0, UINT16_MAX);
-  add_number(out, text.size(), 2);
+  append_big_endian(out, text.size(), 2);
   out += text;
 }
 
@@ -25,7 +20,7 @@ std::string Attestation::bytes() const {
   for (const std::string_view text : {request_id, source, destination}) add_text(out, text);
   for (const Sha256& digest : {row_hash, body, answer, token}) out += view(digest);
   add_text(out, outcome);
-  add_number(out, static_cast<std::uint64_t>(at_ms), 8);
+  append_big_endian(out, static_cast<std::uint64_t>(at_ms), 8);
   return out;
 }
 

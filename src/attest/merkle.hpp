@@ -13,6 +13,8 @@
 namespace tidegate::attest {
 
 // The leaf of an entry that is the label, a NUL, and the text: no two kinds of text share a leaf.
+// Labels are ours, and at most leaf_label_max bytes.
+inline constexpr std::size_t leaf_label_max = 62;
 Sha256 leaf_hash(std::string_view label, std::string_view text);
 Sha256 node_hash(const Sha256& left, const Sha256& right);
 

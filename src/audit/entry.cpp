@@ -173,10 +173,10 @@ void append_entry(Buffer& out, const ServiceEvent& service_event) {
   end_frame(out, start);
 }
 
-void append_entry(Buffer& out, WallTime at, const attest::Batch& batch) {
+void append_batch(Buffer& out, WallTime at, const Sha256& root, std::string_view json) {
   const std::size_t start = out.size();
-  begin_frame(out, kind::batch, at, to_hex(batch.root).substr(0, 32));
-  out += batch.to_json();
+  begin_frame(out, kind::batch, at, to_hex(root).substr(0, 32));
+  out += json;
   end_frame(out, start);
 }
 

@@ -18,7 +18,7 @@ enum class Stage : std::uint8_t { opened, closed };
 void append_entry(Buffer& out, Stage stage, const Record& record);
 void append_entry(Buffer& out, const ServiceEvent& event);
 // The third entry of every request whose attestation or token is one of its leaves.
-void append_entry(Buffer& out, WallTime at, const attest::Batch& batch);
+void append_batch(Buffer& out, WallTime at, const Sha256& root, std::string_view json);
 // Why a batch's key is a Region's: peer::Endorsement as it came. `key` is base64url.
 void append_endorsement(Buffer& out, WallTime at, std::string_view key, std::string_view json);
 

@@ -61,7 +61,7 @@ class JoinTest : public testing::LogTest {
   }
   void write_batch(const attest::Batch& batch) {
     Buffer line;
-    append_entry(line, loop.clock().wall(), batch);
+    append_batch(line, loop.clock().wall(), batch.root, batch.to_json());
     ASSERT_TRUE(log->append(line.view(), 1));
   }
   // What the key that is believed has no business to sign: the source's word for the

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,6 +41,13 @@ class HmacKey {
  private:
   Sha256Hasher inner_, outer_;
 };
+
+// The low `octets` (at most eight) of a number, the highest first.
+inline void append_big_endian(std::string& out, std::uint64_t number, std::size_t octets) {
+  static_assert(std::endian::native == std::endian::little);
+  number = std::byteswap(number);
+  out.append(reinterpret_cast<const char*>(&number) + sizeof number - octets, octets);
+}
 
 // Lower-case hexadecimal.
 std::string to_hex(std::string_view bytes);

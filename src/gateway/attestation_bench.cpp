@@ -66,8 +66,8 @@ struct Hop {
   std::pair<Sha256, peer::OpenedToken> admit() {
     token.jti = make_uuid(rng);
     token.expires_ms = peer::unix_ms(loop.clock().wall()) + 60'000;
-    const auto sealed = signer.sign(token, peer::link_secret);
-    auto opened = peer::open_token(sealed->bytes, peer::link_secret);
+    const auto sealed = signer.sign(token, peer::link_key);
+    auto opened = peer::open_token(sealed->bytes, peer::link_key);
     const auto admitted = admission.admit({.peer_region = milan.str(),
                                            .token = opened->token,
                                            .body_hash = body,

@@ -140,10 +140,10 @@ std::optional<std::string> Attestations::next_tokens(const catalog::RegionId& pe
   const auto endorsement = identity_.endorsement();
   if (!book || !endorsement) return std::nullopt;
   while (const auto batch = sign(*book, attest::Of::tokens, peer, When::due)) {
-    if (const auto written = write(*batch, *endorsement); !written) {
+    const std::string text = batch->to_json();
+    if (const auto written = write(*batch, text, *endorsement); !written) {
       log::error("token_batch_not_recorded", {{"why", written.error().message}});
     }
-    const std::string text = batch->to_json();
     std::scoped_lock lock(book->mutex);
     claim(*book, sha256(text));
     book->unsent.push_back(text + '\n');
@@ -206,7 +206,7 @@ Result<void> Attestations::accept_batch(const catalog::RegionId& peer, Book& boo
     std::scoped_lock lock(book.mutex);
     if (!asked_for(book, batch)) return refused("it signs too much that nobody asked for");
   }
-  if (batch.of == attest::Of::attestations) TRY_VOID(write(batch, *endorsement));
+  if (batch.of == attest::Of::attestations) TRY_VOID(write(batch, line, *endorsement));
   settle(book, batch);
   return {};
 }
@@ -221,7 +221,8 @@ bool Attestations::asked_for(const Book& book, const attest::Batch& batch) {
 
 // The endorsement once a day before the first batch that needs it: days go as a whole when their
 // retention ends.
-Result<void> Attestations::write(const attest::Batch& batch, const peer::Endorsement& endorsement) {
+Result<void> Attestations::write(const attest::Batch& batch, std::string_view json,
+                                 const peer::Endorsement& endorsement) {
   const WallTime now = clock_.wall();
   const auto day = std::chrono::floor<std::chrono::days>(now).time_since_epoch().count();
   const std::string key = key_text(endorsement.key);
@@ -234,7 +235,7 @@ Result<void> Attestations::write(const attest::Batch& batch, const peer::Endorse
     audit::append_endorsement(lines, now, key, endorsement.to_json());
     ++entries;
   }
-  audit::append_entry(lines, now, batch);
+  audit::append_batch(lines, now, batch.root, json);
   TRY_VOID(log_.append(lines.view(), entries));
   if (endorsed) return {};
   if (written_.size() >= limits::endorsements_logged_max) written_.clear();

@@ -121,7 +121,9 @@ class Attestations {
                                     When when);
   Result<void> accept_batch(const catalog::RegionId& peer, Book& book, attest::Of of,
                             std::string_view line);
-  Result<void> write(const attest::Batch& batch, const peer::Endorsement& endorsement);
+  // `json` is the batch's.
+  Result<void> write(const attest::Batch& batch, std::string_view json,
+                     const peer::Endorsement& endorsement);
   // Whether requests wait for its leaves, or so few of them are left that some may do so in a
   // moment.
   static bool asked_for(const Book& book, const attest::Batch& batch);

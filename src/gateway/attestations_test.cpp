@@ -78,7 +78,7 @@ class AttestationsTest : public ::testing::Test {
                               .tls_version = {},
                               .tls_cipher = {},
                               .peer_uri = "spiffe://eu-south-1.test.internal/gw/1",
-                              .exporter_secret = std::string(32, 's')};
+                              .link_key = HmacKey(std::string(32, 's'))};
     auto channel = std::make_shared<http::MemoryChannel>(
         eu.loop, eu.at(frankfurt).workers[0].worker->peer_handler(), view, view, 1ms);
     spawn([](std::shared_ptr<http::MemoryChannel> c, std::string body,

@@ -137,7 +137,7 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
   const peer::RoutingToken token = make_token(trail, destination);
   // The signer reads the catalogue for itself; without its token no byte of the body leaves.
   auto signed_token =
-      peer::TokenSigner(trail.snapshot->catalog).sign(token, channel->connection().exporter_secret);
+      peer::TokenSigner(trail.snapshot->catalog).sign(token, channel->connection().link_key);
   if (!signed_token) {
     region_.geofence_violation(Region::Side::source_signer, signed_token.error().why,
                                facts_of(token), worker_.rng());

@@ -335,7 +335,7 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
                               .tls_version = {},
                               .tls_cipher = {},
                               .peer_uri = peer_uri,
-                              .exporter_secret = std::string(32, 's')};
+                              .link_key = HmacKey(std::string(32, 's'))};
     auto channel = std::make_shared<http::MemoryChannel>(
         eu.loop, eu.at("eu-central-1").workers[0].worker->peer_handler(), view, view, 1ms);
     spawn([](std::shared_ptr<http::MemoryChannel> c, std::string t, std::string b,
@@ -379,10 +379,12 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
                                              eu.loop.clock().wall().time_since_epoch())
                                              .count() +
                                          30'000};
-  const std::string wire =
-      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 's'))->bytes;
-  const std::string other_link =
-      peer::TokenSigner(catalog::Catalog::built_in()).sign(token, std::string(32, 't'))->bytes;
+  const std::string wire = peer::TokenSigner(catalog::Catalog::built_in())
+                               .sign(token, HmacKey(std::string(32, 's')))
+                               ->bytes;
+  const std::string other_link = peer::TokenSigner(catalog::Catalog::built_in())
+                                     .sign(token, HmacKey(std::string(32, 't')))
+                                     ->bytes;
   const std::string milan = "spiffe://eu-south-1.test.internal/gw/1";
 
   EXPECT_EQ(to_door(milan, wire, body)->status, 200);

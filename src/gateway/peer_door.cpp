@@ -211,8 +211,7 @@ Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
                                                  const peer::RegionIdentity& peer,
                                                  BodyLease& lease) {
   CO_TRY(Front front, co_await read_front(exchange, lease));
-  CO_TRY(peer::OpenedToken opened,
-         peer::open_token(front.token, exchange.connection().exporter_secret));
+  CO_TRY(peer::OpenedToken opened, peer::open_token(front.token, exchange.connection().link_key));
   if (!is_traceparent(front.traceparent)) {
     co_return fail({.code = ErrorCode::fence_refused,
                     .message = "no traceparent of version 00 follows the routing token",
@@ -326,7 +325,7 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity
       peer::attestation_of(token, admitted.leaf, digest, trailer.outcome, trailer.at_ms).leaf());
   if (!exchange.begun() && !co_await exchange.begin(std::move(attempt.answer_head))) co_return;
   co_await exchange.finish(
-      peer::last_piece(attempt.answer_tail, trailer.sign(exchange.connection().exporter_secret)));
+      peer::last_piece(attempt.answer_tail, trailer.sign(exchange.connection().link_key.value())));
 }
 
 Task<void> PeerDoor::refuse_peer(http::Exchange& exchange, std::string rule, json::object facts) {

@@ -91,7 +91,7 @@ Task<void> ScriptedModel::serve(http::Exchange& exchange) {
   co_await exchange.finish(
       "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: "
       "{\"choices\":[]," +
-          usage + "}\n\ndata: [DONE]\n\n");
+      usage + "}\n\ndata: [DONE]\n\n");
 }
 
 TestDeployment::TestDeployment(Options options) {
@@ -201,7 +201,7 @@ void TestDeployment::connect_all() {
                                          .tls_version = "TLSv1.3",
                                          .tls_cipher = {},
                                          .peer_uri = "spiffe://" + name + ".test.internal/gw/1",
-                                         .exporter_secret = secret};
+                                         .link_key = HmacKey(secret)};
         http::ConnectionInfo client_view = server_view;
         client_view.peer_uri = "spiffe://" + peer.region.str() + ".test.internal/gw/1";
         auto& handler = other.workers[i % other.workers.size()].worker->peer_handler();
@@ -232,11 +232,8 @@ std::shared_ptr<Reply> TestDeployment::send(const std::string& region, std::stri
   head.headers.add("host", region + ".test");
   if (!head.headers.get("authorization") && !head.headers.get("x-api-key"))
     aws::sign(head, body, key, region, service, loop.clock().wall());
-  http::ConnectionInfo view{.remote_address = "192.0.2.7",
-                            .tls_version = {},
-                            .tls_cipher = {},
-                            .peer_uri = {},
-                            .exporter_secret = {}};
+  http::ConnectionInfo view{
+      .remote_address = "192.0.2.7", .tls_version = {}, .tls_cipher = {}, .peer_uri = {}};
   auto channel = std::make_shared<http::MemoryChannel>(
       loop, at(region).workers[static_cast<std::size_t>(worker)].worker->public_handler(), view,
       view, 1ms);

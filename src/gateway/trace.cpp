@@ -9,8 +9,9 @@ namespace tidegate::gateway {
 namespace {
 
 bool is_lower_hex(std::string_view text) {
-  return std::ranges::all_of(
-      text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  bool all = true;  // without an early end: it runs eight at a time
+  for (const char c : text) all &= (c >= '0' && c <= '9') | (c >= 'a' && c <= 'f');
+  return all;
 }
 
 void append_random(std::string& out, Rng& rng, std::size_t size) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/loop.hpp"
 #include "http/message.hpp"
@@ -17,8 +19,9 @@ struct ConnectionInfo {
   std::string tls_version;  // "TLSv1.3", empty without TLS
   std::string tls_cipher;   // "TLS_AES_128_GCM_SHA256"
   std::string peer_uri;     // the URI SAN of a verified peer certificate, empty if there is none
-  std::string exporter_secret;  // 32 bytes exported from the TLS session under
-                                // "EXPORTER-tidegate-routing-token"
+  // Of 32 bytes that both ends of a link export from its TLS session under
+  // "EXPORTER-tidegate-routing-token" (RFC 8446, section 7.5).
+  std::optional<HmacKey> link_key{};
 };
 
 class Exchange {

@@ -54,10 +54,10 @@ class ScriptedHandler final : public http::Handler {
       (void)co_await exchange.finish("three");
       co_return;
     }
-    std::string body = path == "/info" ? exchange.connection().peer_uri + " " +
-                                             exchange.connection().tls_version + " " +
-                                             to_hex(exchange.connection().exporter_secret)
-                                       : "";
+    std::string body =
+        path == "/info" ? exchange.connection().peer_uri + " " + exchange.connection().tls_version +
+                              " " + (exchange.connection().link_key ? "with a key" : "without")
+                        : "";
     while (path != "/early") {
       auto piece = co_await exchange.next_body();
       if (!piece) {

@@ -202,7 +202,9 @@ Result<void> TlsStream::learn() {
     check_.refused = "the TLS session has no identity or no exported key";
     return fail(refused(check_.refused));
   }
-  info_.exporter_secret.assign(reinterpret_cast<const char*>(secret.data()), secret.size());
+  info_.link_key.emplace(
+      std::string_view(reinterpret_cast<const char*>(secret.data()), secret.size()));
+  OPENSSL_cleanse(secret.data(), secret.size());
   return {};
 }
 

@@ -144,8 +144,7 @@ TEST(Fence, BothEndsAgreeOnEveryTriple) {
         question.self = info.id.str();
         const bool in_row = row.find(info.id) != nullptr;
         EXPECT_EQ(question.ask().has_value(), in_row) << id << source.str() << info.id.str();
-        EXPECT_EQ(signer.sign(question.token, link_secret).has_value(),
-                  in_row && info.id != source);
+        EXPECT_EQ(signer.sign(question.token, link_key).has_value(), in_row && info.id != source);
         allowed += in_row;
       }
     }

@@ -6,19 +6,14 @@
 
 namespace tidegate::peer {
 
-void Packer::write(std::uint64_t number, int octets) {
-  for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8)
-    out_ += static_cast<char>(number >> shift);
-}
-
 void Packer::text(const std::string& text) {
   const std::string_view whole = std::string_view(text).substr(0, UINT16_MAX);
-  write(whole.size(), 2);
+  append_big_endian(out_, whole.size(), 2);
   out_ += whole;
 }
 
 void Packer::texts(const std::vector<std::string>& texts) {
-  write(texts.size(), 2);
+  append_big_endian(out_, texts.size(), 2);
   for (const std::string& one : texts) text(one);
 }
 

@@ -25,10 +25,11 @@ class Packer {
   void digest(const Sha256& digest) { out_ += view(digest); }
   void text(const std::string& text);
   void texts(const std::vector<std::string>& texts);
-  void number(std::integral auto number) { write(static_cast<std::uint64_t>(number), 8); }
+  void number(std::integral auto number) {
+    append_big_endian(out_, static_cast<std::uint64_t>(number), 8);
+  }
 
  private:
-  void write(std::uint64_t number, int octets);
   std::string& out_;
 };
 

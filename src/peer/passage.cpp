@@ -221,7 +221,7 @@ class Passage {
   Result<void> check_trailer() {
     const auto sealed = reader_.trailer();
     if (!sealed) return interrupted("there is no trailer");
-    auto opened = Trailer::open(*sealed, channel_->connection().exporter_secret);
+    auto opened = Trailer::open(*sealed, channel_->connection().link_key);
     if (!opened) return interrupted(opened.error().why);
     result_.trailer = *std::move(opened);
     const Trailer& trailer = result_.trailer;

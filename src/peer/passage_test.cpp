@@ -14,7 +14,7 @@
 namespace tidegate::peer {
 namespace {
 
-const std::string secret(32, 's');
+const HmacKey link_key(std::string(32, 's'));
 const Sha256 row_hash = sha256("the row");
 const std::string request_body = R"({"messages":[]})";
 const std::string traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -71,7 +71,7 @@ class ScriptedAnswer final : public http::ClientExchange {
 class ScriptedChannel final : public http::Channel {
  public:
   ScriptedChannel(Script script, Loop& loop) : script_(std::move(script)), loop_(loop) {
-    info_.exporter_secret = secret;
+    info_.link_key = link_key;
   }
   Task<Result<std::unique_ptr<http::ClientExchange>>> send(http::ClientRequest request,
                                                            http::ClientTimeouts,
@@ -172,7 +172,7 @@ Script unary(
   script.pieces = {answer.substr(0, 3), answer.substr(3)};
   Trailer trailer = trailer_for(answer);
   change(trailer);
-  script.trailer = trailer.sign(secret);
+  script.trailer = trailer.sign(link_key);
   return script;
 }
 
@@ -194,7 +194,7 @@ Script stream(
   }
   Trailer trailer = trailer_for(all);
   change(trailer);
-  script.trailer = trailer.sign(secret);
+  script.trailer = trailer.sign(link_key);
   return script;
 }
 
@@ -239,7 +239,7 @@ TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {
   scripts.push_back(unary("{\"output\":1}"));
   scripts.back().trailer.reset();
   scripts.push_back(unary("{\"output\":1}"));
-  scripts.back().trailer = trailer_for("{\"output\":1}").sign(std::string(32, 't'));
+  scripts.back().trailer = trailer_for("{\"output\":1}").sign(HmacKey(std::string(32, 't')));
   scripts.push_back(unary("{\"output\":1}"));
   *scripts.back().trailer += *scripts.back().trailer;
   scripts.push_back(unary("{\"output\":1}"));

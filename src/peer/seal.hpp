@@ -16,7 +16,7 @@ struct Sealed {
   std::string bytes;
   Sha256 leaf{};
 };
-Sealed seal(std::string_view label, std::string_view document, std::string_view link_secret);
+Sealed seal(std::string_view label, std::string_view document, const HmacKey& link_key);
 
 // The document, its MAC checked; nullopt where it is not one, too long, or sealed under another
 // secret or label.
@@ -25,6 +25,6 @@ struct Unsealed {
   Sha256 leaf{};
 };
 std::optional<Unsealed> unseal(std::string_view label, std::string_view sealed,
-                               std::string_view link_secret, std::size_t bytes_max);
+                               const HmacKey& link_key, std::size_t bytes_max);
 
 }  // namespace tidegate::peer

@@ -102,22 +102,23 @@ Result<void> TokenSigner::check_destination(const NamedRow& named,
 }
 
 Result<SealedToken> TokenSigner::sign(const RoutingToken& token,
-                                      std::string_view link_secret) const {
+                                      const std::optional<HmacKey>& link_key) const {
   if (!sabotage::off(sabotage::Layer::signer)) {
     TRY(const NamedRow named, row_of(token));
     TRY_VOID(check_destination(named, token));
   }
-  if (link_secret.size() < 32 || !is_well_formed(token)) {
+  if (!link_key || !is_well_formed(token)) {
     return refuse("malformed", "the routing token is not complete");
   }
-  SealedToken out = seal(label, packed(token), link_secret);
+  SealedToken out = seal(label, packed(token), *link_key);
   if (out.bytes.size() > limits::token_bytes_max)
     return refuse("malformed", "the routing token is too long");
   return out;
 }
 
-Result<OpenedToken> open_token(std::string_view sealed, std::string_view link_secret) {
-  const auto unsealed = unseal(label, sealed, link_secret, limits::token_bytes_max);
+Result<OpenedToken> open_token(std::string_view sealed, const std::optional<HmacKey>& link_key) {
+  std::optional<Unsealed> unsealed;
+  if (link_key) unsealed = unseal(label, sealed, *link_key, limits::token_bytes_max);
   if (!unsealed) return refuse("mac", "the routing token was not made for this link");
   OpenedToken out{.token = {}, .leaf = unsealed->leaf};
   if (!unpack(unsealed->document, out.token) || !is_well_formed(out.token)) {

@@ -62,7 +62,7 @@ class TokenSigner {
   // Errors: fence_refused, its `why` naming the rule, when the catalogue has no row for this
   // profile and source, or the destination is not in it. A bare model id has no row: it never goes
   // abroad.
-  Result<SealedToken> sign(const RoutingToken& token, std::string_view link_secret) const;
+  Result<SealedToken> sign(const RoutingToken& token, const std::optional<HmacKey>& link_key) const;
   // What sign() asks first, by itself, for the proof: which row of the catalogue the token names,
   // of the version in force or an older one that is still admitted; and whether it may go there.
   Result<NamedRow> row_of(const RoutingToken& token) const;
@@ -74,7 +74,7 @@ class TokenSigner {
 
 // Checks the MAC and the form, not the meaning (that is Admission's business). Errors:
 // fence_refused.
-Result<OpenedToken> open_token(std::string_view sealed, std::string_view link_secret);
+Result<OpenedToken> open_token(std::string_view sealed, const std::optional<HmacKey>& link_key);
 
 // Tokens that were used. Lock-free, shared by the workers. Full is refused.
 //

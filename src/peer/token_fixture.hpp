@@ -5,7 +5,7 @@
 
 namespace tidegate::peer {
 
-inline const std::string link_secret(32, 's');
+inline const std::optional<HmacKey> link_key{HmacKey(std::string(32, 's'))};
 inline const std::string body = R"({"messages":[]})";
 inline const WallTime now = std::chrono::sys_days{std::chrono::year{2026} / 11 / 22};
 inline constexpr std::string_view profile_id = "eu.amazon.nova-2-lite-v1:0";

@@ -15,11 +15,6 @@ namespace {
 constexpr std::string_view trailer_label = "tidegate trailer 1";
 constexpr std::size_t piece_length_bytes = 4;
 
-// The highest octet first.
-void append_length(std::string& out, std::size_t length, std::size_t octets) {
-  for (; octets > 0; --octets) out += static_cast<char>(length >> 8 * (octets - 1) & 0xff);
-}
-
 std::unexpected<Error> broken(std::string why) {
   return fail(Error{.code = ErrorCode::peer_unavailable,
                     .origin = Origin::peer,
@@ -88,7 +83,7 @@ void pack(Codec& codec, T& t) {
 std::string request_front(std::string_view sealed_token, std::string_view traceparent) {
   std::string front;
   front.reserve(token_length_bytes + sealed_token.size() + traceparent.size());
-  append_length(front, sealed_token.size(), token_length_bytes);
+  append_big_endian(front, sealed_token.size(), token_length_bytes);
   front += sealed_token;
   front += traceparent;
   return front;
@@ -96,7 +91,7 @@ std::string request_front(std::string_view sealed_token, std::string_view tracep
 
 void append_piece(std::string& body, std::string_view piece) {
   if (piece.empty()) return;
-  append_length(body, piece.size(), piece_length_bytes);
+  append_big_endian(body, piece.size(), piece_length_bytes);
   body += piece;
 }
 
@@ -104,7 +99,7 @@ std::string last_piece(std::string_view piece, std::string_view sealed_trailer) 
   std::string body;
   body.reserve(2 * piece_length_bytes + piece.size() + sealed_trailer.size());
   append_piece(body, piece);
-  append_length(body, 0, piece_length_bytes);
+  append_big_endian(body, 0, piece_length_bytes);
   body += sealed_trailer;
   return body;
 }
@@ -155,17 +150,18 @@ Result<Report> Report::decode(std::string_view line) {
   return report;
 }
 
-std::string Trailer::sign(std::string_view link_secret) const {
+std::string Trailer::sign(const HmacKey& link_key) const {
   const auto message = clipped(error_message, limits::trailer_message_bytes_max);
   if (message.size() == error_message.size())
-    return seal(trailer_label, packed(*this), link_secret).bytes;
+    return seal(trailer_label, packed(*this), link_key).bytes;
   Trailer shorter = *this;
   shorter.error_message = message;
-  return seal(trailer_label, packed(shorter), link_secret).bytes;
+  return seal(trailer_label, packed(shorter), link_key).bytes;
 }
 
-Result<Trailer> Trailer::open(std::string_view sealed, std::string_view link_secret) {
-  const auto unsealed = unseal(trailer_label, sealed, link_secret, limits::trailer_bytes_max);
+Result<Trailer> Trailer::open(std::string_view sealed, const std::optional<HmacKey>& link_key) {
+  std::optional<Unsealed> unsealed;
+  if (link_key) unsealed = unseal(trailer_label, sealed, *link_key, limits::trailer_bytes_max);
   if (!unsealed) return broken("a trailer that was not made for this link");
   Trailer trailer;
   if (!unpack(unsealed->document, trailer))

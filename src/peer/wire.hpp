@@ -98,9 +98,9 @@ struct Trailer {
   std::int64_t at_ms = 0;  // Unix time there when the answer was whole: the attestation's
 
   // An error_message that is too long is cut.
-  std::string sign(std::string_view link_secret) const;
+  std::string sign(const HmacKey& link_key) const;
   // Errors: peer_unavailable (a trailer that is not one).
-  static Result<Trailer> open(std::string_view sealed, std::string_view link_secret);
+  static Result<Trailer> open(std::string_view sealed, const std::optional<HmacKey>& link_key);
 };
 
 }  // namespace tidegate::peer

@@ -7,7 +7,7 @@
 namespace tidegate::peer {
 namespace {
 
-const std::string link_secret(32, 's');
+const HmacKey link_key(std::string(32, 's'));
 
 Report report() {
   return {
@@ -97,7 +97,7 @@ Trailer trailer() {
 }
 
 TEST(Trailer, RoundTrips) {
-  const auto opened = Trailer::open(trailer().sign(link_secret), link_secret);
+  const auto opened = Trailer::open(trailer().sign(link_key), link_key);
   ASSERT_TRUE(opened) << opened.error().why;
   EXPECT_EQ(opened->request_id, trailer().request_id);
   EXPECT_EQ(opened->region, "eu-central-1");
@@ -115,14 +115,14 @@ TEST(Trailer, RoundTrips) {
 }
 
 TEST(Trailer, EveryChangedByteIsNoticed) {
-  const std::string wire = trailer().sign(link_secret);
+  const std::string wire = trailer().sign(link_key);
   for (std::size_t i = 0; i < wire.size(); ++i) {
     std::string changed = wire;
     changed[i] = changed[i] == 'A' ? 'B' : 'A';
-    if (changed != wire) EXPECT_FALSE(Trailer::open(changed, link_secret)) << i;
+    if (changed != wire) EXPECT_FALSE(Trailer::open(changed, link_key)) << i;
   }
-  EXPECT_FALSE(Trailer::open(wire, std::string(32, 't')));
-  EXPECT_FALSE(Trailer::open("", link_secret));
+  EXPECT_FALSE(Trailer::open(wire, HmacKey(std::string(32, 't'))));
+  EXPECT_FALSE(Trailer::open("", link_key));
 }
 
 // However a connection cuts it.
@@ -168,11 +168,11 @@ TEST(Trailer, CutsALongMessageBetweenCharacters) {
   t.error_message = "x";
   while (t.error_message.size() < 2 * limits::trailer_message_bytes_max)
     t.error_message += "\xc3\xa9";
-  const auto opened = Trailer::open(t.sign(link_secret), link_secret);
+  const auto opened = Trailer::open(t.sign(link_key), link_key);
   ASSERT_TRUE(opened);
   EXPECT_EQ(opened->error_message.size(), limits::trailer_message_bytes_max - 1);
   t.error_message = "\xff";
-  EXPECT_TRUE(Trailer::open(t.sign(link_secret), link_secret));
+  EXPECT_TRUE(Trailer::open(t.sign(link_key), link_key));
 }
 
 }  // namespace

@@ -100,8 +100,8 @@ const std::vector<bool>& SourceLayers::placements(const gateway::Target& target)
 }
 
 Result<void> SourceLayers::sign(const peer::RoutingToken& token) const {
-  static const std::string secret(32, 's');
-  TRY_VOID(signer_.sign(token, secret));
+  static const std::optional<HmacKey> key{HmacKey(std::string(32, 's'))};
+  TRY_VOID(signer_.sign(token, key));
   return {};
 }
 

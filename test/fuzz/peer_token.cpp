@@ -8,10 +8,10 @@
 namespace peer = tidegate::peer;
 
 FUZZ_TARGET(data, size) {
-  static const std::string secret(32, 's');
+  static const std::optional<tidegate::HmacKey> key{tidegate::HmacKey(std::string(32, 's'))};
   const std::string_view text = tidegate::fuzz::text(data, size);
-  CHECK(!peer::open_token(text, secret) || size > 60);  // nobody guesses a MAC
-  (void)peer::Trailer::open(text, secret);
+  CHECK(!peer::open_token(text, key) || size > 60);  // nobody guesses a MAC
+  (void)peer::Trailer::open(text, key);
   std::string whole, in_two;
   peer::AnswerReader one, two;
   const bool taken = one.feed(text, whole).has_value();
@@ -21,11 +21,11 @@ FUZZ_TARGET(data, size) {
   CHECK(whole == in_two);
   CHECK(one.trailer() == two.trailer());
   for (const std::string_view label : {"tidegate routing token 1", "tidegate trailer 1"}) {
-    const std::string sealed = peer::seal(label, text, secret).bytes;
-    CHECK(peer::unseal(label, sealed, secret, sealed.size())->document == text);
-    (void)peer::open_token(sealed, secret);
-    if (const auto trailer = peer::Trailer::open(sealed, secret)) {
-      CHECK(peer::Trailer::open(trailer->sign(secret), secret).has_value());
+    const std::string sealed = peer::seal(label, text, *key).bytes;
+    CHECK(peer::unseal(label, sealed, *key, sealed.size())->document == text);
+    (void)peer::open_token(sealed, key);
+    if (const auto trailer = peer::Trailer::open(sealed, key)) {
+      CHECK(peer::Trailer::open(trailer->sign(*key), key).has_value());
     }
   }
   return 0;
