@@ -185,25 +185,21 @@ Task<Result<PeerDoor::Front>> PeerDoor::read_front(http::Exchange& exchange, Bod
                       .mend = {},
                       .why = "no_token"});
   };
-  for (std::string begun;;) {
-    if (begun.size() >= peer::token_length_bytes) {
-      const std::size_t size = std::size_t{static_cast<std::uint8_t>(begun[0])} << 8 |
-                               static_cast<std::uint8_t>(begun[1]);
-      if (size == 0 || size > limits::token_bytes_max) co_return none();
-      const std::size_t end = peer::token_length_bytes + size;
-      if (begun.size() >= end + peer::traceparent_bytes) {
-        Front front{.token = begun.substr(peer::token_length_bytes, size),
-                    .traceparent = begun.substr(end, peer::traceparent_bytes),
-                    .begun = {}};
-        begun.erase(0, end + peer::traceparent_bytes);
-        front.begun = std::move(begun);
-        co_return front;
-      }
+  for (Front front;;) {
+    if (front.bytes.size() >= peer::token_length_bytes) {
+      front.token_size = std::size_t{static_cast<std::uint8_t>(front.bytes[0])} << 8 |
+                         static_cast<std::uint8_t>(front.bytes[1]);
+      if (front.token_size == 0 || front.token_size > limits::token_bytes_max) co_return none();
+      if (front.bytes.size() >= front.size()) co_return front;
     }
-    CO_TRY(const std::string piece, co_await exchange.next_body());
+    CO_TRY(std::string piece, co_await exchange.next_body());
     if (piece.empty()) co_return none();
     if (!lease.grow(piece.size())) co_return fail(no_memory_here());
-    begun += piece;
+    if (front.bytes.empty()) {
+      front.bytes = std::move(piece);
+    } else {
+      front.bytes += piece;
+    }
   }
 }
 
@@ -211,15 +207,17 @@ Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
                                                  const peer::RegionIdentity& peer,
                                                  BodyLease& lease) {
   CO_TRY(Front front, co_await read_front(exchange, lease));
-  CO_TRY(peer::OpenedToken opened, peer::open_token(front.token, exchange.connection().link_key));
-  if (!is_traceparent(front.traceparent)) {
+  CO_TRY(peer::OpenedToken opened, peer::open_token(front.token(), exchange.connection().link_key));
+  std::string traceparent(front.traceparent());
+  if (!is_traceparent(traceparent)) {
     co_return fail({.code = ErrorCode::fence_refused,
                     .message = "no traceparent of version 00 follows the routing token",
                     .mend = {},
                     .why = "malformed"});
   }
   const peer::RoutingToken& token = opened.token;
-  auto whole = co_await read_body(exchange, lease, std::move(front.begun));
+  front.bytes.erase(0, front.size());
+  auto whole = co_await read_body(exchange, lease, std::move(front.bytes));
   if (!whole && whole.error().code == ErrorCode::overloaded) co_return fail(no_memory_here());
   CO_TRY(std::string body, std::move(whole));
   const Sha256 body_hash = sha256(body);
@@ -240,7 +238,7 @@ Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
                     .why = "no_row_to_here"});
   }
   region_.attestations().expect(attest::Of::tokens, peer.region, opened.leaf, token.request_id);
-  co_return Admitted{std::move(opened), std::move(front.traceparent), std::move(body)};
+  co_return Admitted{std::move(opened), std::move(traceparent), std::move(body)};
 }
 
 Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentity& peer) {

@@ -28,9 +28,20 @@ class PeerDoor final : public http::Handler {
   // What the peer asked of this Region, signed by it.
   Task<void> tokens(http::Exchange& exchange, const peer::RegionIdentity& peer);
   Task<void> execute(http::Exchange& exchange, const peer::RegionIdentity& peer);
-  // The token as it was sealed, and what came of the client's body with it.
+  // What came so far: the whole front of the body, and maybe some of the client's.
   struct Front {
-    std::string token, traceparent, begun;
+    std::string bytes;
+    std::size_t token_size = 0;
+    std::string_view token() const {
+      return std::string_view(bytes).substr(peer::token_length_bytes, token_size);
+    }
+    std::size_t size() const {
+      return peer::token_length_bytes + token_size + peer::traceparent_bytes;
+    }
+    std::string_view traceparent() const {
+      return std::string_view(bytes).substr(size() - peer::traceparent_bytes,
+                                            peer::traceparent_bytes);
+    }
   };
   Task<Result<Front>> read_front(http::Exchange& exchange, BodyLease& lease);
   // The token, believed: opened under this link's secret and admitted by this Region's own

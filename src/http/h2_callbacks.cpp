@@ -116,11 +116,10 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
           }
           if (frame->hd.stream_id > self.last_accepted_)
             return 0;  // after our GOAWAY: refused by it
-          auto stream = std::make_unique<H2Stream>();
-          stream->id = frame->hd.stream_id;
-          reserve(stream->request.headers, frame->hd);
-          nghttp2_session_set_stream_user_data(session, stream->id, stream.get());
-          self.streams_[stream->id] = std::move(stream);
+          H2Stream& stream = self.streams_[frame->hd.stream_id];
+          stream.id = frame->hd.stream_id;
+          reserve(stream.request.headers, frame->hd);
+          nghttp2_session_set_stream_user_data(session, stream.id, &stream);
           return 0;
         });
       });

@@ -5,6 +5,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <boost/container/small_vector.hpp>
 #include <list>
 
 #include "http/h2_session.hpp"
@@ -30,7 +31,6 @@ struct H2Callbacks {
 // left out.
 class H2Session::Fields {
  public:
-  Fields() { fields_.reserve(16); }
   // `name` and `value` must outlive this object.
   void add_pseudo(std::string_view name, std::string_view value) { push(name, value); }
   // False: HTTP/2 cannot carry it.
@@ -40,7 +40,7 @@ class H2Session::Fields {
 
  private:
   void push(std::string_view name, std::string_view value);
-  std::vector<nghttp2_nv> fields_;
+  boost::container::small_vector<nghttp2_nv, 16> fields_;
   std::list<std::string> lowered_;  // they stay where they are
 };
 

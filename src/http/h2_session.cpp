@@ -165,15 +165,15 @@ void H2Session::abandon() {
   if (std::exchange(abandoned_, true)) return;
   std::vector<H2Stream*> orphans;
   for (auto& [id, stream] : streams_) {
-    if (!stream->closed) {
-      stream->closed = true;
-      stream->close_code = H2Code::cancel;
+    if (!stream.closed) {
+      stream.closed = true;
+      stream.close_code = H2Code::cancel;
     }
-    const bool never_shown = role_ == H2Role::server && !stream->head_complete;
-    if (stream->released || never_shown) {
-      orphans.push_back(stream.get());
+    const bool never_shown = role_ == H2Role::server && !stream.head_complete;
+    if (stream.released || never_shown) {
+      orphans.push_back(&stream);
     } else {
-      touch(*stream);
+      touch(stream);
     }
   }
   for (H2Stream* orphan : orphans) forget(*orphan);
@@ -197,18 +197,20 @@ Result<H2Stream*> H2Session::request(const RequestHead& head, std::string_view s
   if (!fields.add(head.headers)) {
     return fail(ErrorCode::malformed_http, "A header of the request cannot be sent over HTTP/2.");
   }
-  auto stream = std::make_unique<H2Stream>();
-  stream->response.status = 0;
-  stream->out = std::move(front);
-  stream->borrowed = body;
-  stream->out_ended = true;
-  const auto provider = H2Callbacks::body_of(*stream);
+  const std::int32_t next = nghttp2_session_get_next_stream_id(session_);
+  H2Stream& stream = streams_[next];
+  stream.response.status = 0;
+  stream.out = std::move(front);
+  stream.borrowed = body;
+  stream.out_ended = true;
+  const auto provider = H2Callbacks::body_of(stream);
   const std::int32_t id =
       abandoned_ || goaway_received_
           ? NGHTTP2_ERR_START_STREAM_NOT_ALLOWED
           : nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
-                                   stream->pending() == 0 ? nullptr : &provider, stream.get());
+                                   stream.pending() == 0 ? nullptr : &provider, &stream);
   if (id < 0) {
+    streams_.erase(next);
     return fail({.code = ErrorCode::peer_unavailable,
                  .origin = Origin::peer,
                  .retry = Retry::same_region,
@@ -216,8 +218,8 @@ Result<H2Stream*> H2Session::request(const RequestHead& head, std::string_view s
                  .mend = {},
                  .why = nghttp2_strerror(id)});
   }
-  stream->id = id;
-  return (streams_[id] = std::move(stream)).get();
+  stream.id = id;
+  return &stream;
 }
 
 void H2Session::adopt_body(H2Stream& stream) {
@@ -294,13 +296,13 @@ void H2Session::release(H2Stream& stream) {
 void H2Session::reset_stalled(MonoTime now, Duration patience) {
   if (abandoned_) return;
   for (auto& [id, stream] : streams_) {
-    if (stream->closed) continue;
-    if (stream->pending() == 0 || stream->sent_bytes != stream->seen_bytes ||
-        stream->stalled_since == MonoTime{}) {
-      stream->seen_bytes = stream->sent_bytes;
-      stream->stalled_since = now;
-    } else if (now - stream->stalled_since >= patience) {
-      reset(*stream, H2Code::cancel);
+    if (stream.closed) continue;
+    if (stream.pending() == 0 || stream.sent_bytes != stream.seen_bytes ||
+        stream.stalled_since == MonoTime{}) {
+      stream.seen_bytes = stream.sent_bytes;
+      stream.stalled_since = now;
+    } else if (now - stream.stalled_since >= patience) {
+      reset(stream, H2Code::cancel);
     }
   }
 }

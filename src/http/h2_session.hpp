@@ -147,7 +147,7 @@ class H2Session {
 
   H2Role role_;
   nghttp2_session* session_ = nullptr;
-  std::unordered_map<std::int32_t, std::unique_ptr<H2Stream>> streams_;
+  std::unordered_map<std::int32_t, H2Stream> streams_;  // each stays where it is
   std::deque<H2Stream*> changed_;
   std::string* output_ = nullptr;  // during output()
   std::size_t output_bytes_max_ = 0;

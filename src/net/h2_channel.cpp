@@ -52,7 +52,10 @@ Task<Result<std::unique_ptr<http::ClientExchange>>> H2Channel::send(http::Client
                          .authority = options_.authority,
                          .version = http::Version::http2,
                          .headers = std::move(request.headers)};
-  head.headers.set("content-length", std::to_string(request.front.size() + request.body.size()));
+  // On a link no header has a value of its own, and the other side counts what comes.
+  if (options_.profile != http::H2Profile::peer_link) {
+    head.headers.set("content-length", std::to_string(request.front.size() + request.body.size()));
+  }
   auto stream = session_.request(head, options_.scheme, request.body, std::move(request.front));
   if (!stream) {
     Error reason = std::move(stream).error();

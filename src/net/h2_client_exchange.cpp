@@ -39,7 +39,7 @@ Task<Result<http::ResponseHead>> H2ClientExchange::head() {
   }
   // The caller's body may go now; an answer that came before its end leaves a rest to send.
   channel_->session_.adopt_body(stream_);
-  co_return stream_.response;
+  co_return std::move(stream_.response);
 }
 
 Task<Result<std::string>> H2ClientExchange::next_body() {

@@ -21,9 +21,10 @@ constexpr http::ClientTimeouts timeouts{.connect = limits::backend_connect_timeo
 
 // What of the peer's head is the client's business; the rest is the gateway's at home.
 bool passes_on(std::string_view header) {
-  const std::string name = to_lower_ascii(header);
-  return name == "content-type" || name == "cache-control" || name == "x-tidegate-model" ||
-         name.starts_with("x-amzn-bedrock-");
+  constexpr std::string_view metering = "x-amzn-bedrock-";
+  return iequals_ascii(header, "content-type") || iequals_ascii(header, "cache-control") ||
+         iequals_ascii(header, "x-tidegate-model") ||
+         iequals_ascii(header.substr(0, metering.size()), metering);
 }
 
 std::size_t message_length(std::string_view bytes) {
@@ -113,11 +114,10 @@ class Passage {
     result_.bytes_sent = static_cast<std::int64_t>(request_.body.size());
     if (head->status != 200) co_return co_await refused(*std::move(head));
 
+    result_.answer_head.headers = std::move(extra_headers_);
     for (const http::Header& header : head->headers) {
       if (passes_on(header.name)) result_.answer_head.headers.add(header.name, header.value);
     }
-    for (const http::Header& header : extra_headers_)
-      result_.answer_head.headers.set(header.name, header.value);
     const auto type = head->headers.get("content-type").value_or("");
     if (type == event_stream_type) {
       CO_TRY_VOID(co_await carry_stream());
@@ -285,7 +285,7 @@ class Passage {
   http::Exchange& exchange_;
   const std::shared_ptr<http::Channel> channel_;
   const PassageRequest request_;
-  const http::Headers extra_headers_;
+  http::Headers extra_headers_;
   Loop& loop_;
   std::unique_ptr<http::ClientExchange> answer_;
   AnswerReader reader_;

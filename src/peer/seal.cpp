@@ -4,13 +4,10 @@
 
 namespace tidegate::peer {
 
-Sealed seal(std::string_view label, std::string_view document, const HmacKey& link_key) {
+Sealed seal(std::string_view label, std::string document, const HmacKey& link_key) {
   const Sha256 leaf = attest::leaf_hash(label, document);
-  std::string sealed;
-  sealed.reserve(document.size() + sizeof leaf);
-  sealed += document;
-  sealed += view(link_key.sign(view(leaf)));
-  return {std::move(sealed), leaf};
+  document += view(link_key.sign(view(leaf)));
+  return {std::move(document), leaf};
 }
 
 std::optional<Unsealed> unseal(std::string_view label, std::string_view sealed,

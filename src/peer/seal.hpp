@@ -16,7 +16,7 @@ struct Sealed {
   std::string bytes;
   Sha256 leaf{};
 };
-Sealed seal(std::string_view label, std::string_view document, const HmacKey& link_key);
+Sealed seal(std::string_view label, std::string document, const HmacKey& link_key);
 
 // The document, its MAC checked; nullopt where it is not one, too long, or sealed under another
 // secret or label.
