@@ -293,7 +293,7 @@ std::vector<Attestations::Overdue> Attestations::overdue() {
     Overdue missing[] = {{.peer = peer, .of = attest::Of::attestations},
                          {.peer = peer, .of = attest::Of::tokens}};
     std::scoped_lock lock(book.mutex);
-    std::erase_if(book.waiting, [&](const auto& one) {
+    boost::unordered::erase_if(book.waiting, [&](const auto& one) {
       const Waiting& waiting = one.second;
       if (now - waiting.since < limits::attestation_overdue) return false;
       Overdue& add = missing[waiting.of == attest::Of::attestations ? 0 : 1];
@@ -303,8 +303,8 @@ std::vector<Attestations::Overdue> Attestations::overdue() {
       }
       return true;
     });
-    std::erase_if(book.early,
-                  [&](const auto& one) { return now - one.second.since > limits::batch_kept; });
+    boost::unordered::erase_if(
+        book.early, [&](const auto& one) { return now - one.second.since > limits::batch_kept; });
     for (Overdue& one : missing) {
       one.count += std::exchange(book.dropped[one.of], 0);
       if (one.count > 0) out.push_back(std::move(one));

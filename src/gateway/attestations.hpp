@@ -9,6 +9,7 @@
 // nothing but the alarm.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -17,7 +18,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "attest/batch.hpp"
@@ -31,6 +31,7 @@ namespace tidegate::gateway {
 bool is_of_now(std::int64_t unix_ms, WallTime now);
 
 struct LeafHash {
+  using is_avalanching = void;  // any part of a digest is a good hash
   std::size_t operator()(const Sha256& leaf) const {
     std::size_t out = 0;
     std::memcpy(&out, leaf.data(), sizeof out);
@@ -109,10 +110,10 @@ class Attestations {
     std::deque<Kept> kept;  // signed attestations; the oldest is number first_kept
     std::uint64_t first_kept = 0;
     std::deque<std::string> unsent;  // signed tokens
-    std::unordered_map<Sha256, Waiting, LeafHash> waiting;
-    std::unordered_map<Sha256, Early, LeafHash> early;  // signed before they were expected
-    std::map<attest::Of, std::size_t> dropped;          // beyond a limit, since the last alarm
-    std::set<Sha256> accepted;                          // SHA-256 of the texts of batches
+    boost::unordered_flat_map<Sha256, Waiting, LeafHash> waiting;
+    boost::unordered_flat_map<Sha256, Early, LeafHash> early;  // signed before they were expected
+    std::map<attest::Of, std::size_t> dropped;  // beyond a limit, since the last alarm
+    std::set<Sha256> accepted;                  // SHA-256 of the texts of batches
     std::deque<Sha256> accepted_in_order;
   };
 

@@ -205,7 +205,7 @@ std::string sentence(const Candidate& c, std::string_view model_id) {
     case Verdict::not_ready:
       return "none of its model servers answers";
     case Verdict::no_model:
-      return fmt::format("no model server for {}", model_id);
+      return "no model server for " + std::string(model_id);
     case Verdict::unreachable:
       return "no live link";
     case Verdict::stale_report:
