@@ -20,7 +20,7 @@ from stack import BINARY, ROOT, WORKERS, Process, Stack, free_port, wait_for
 from tokens import read_slowly, tokens
 
 CONNECTIONS = 64
-ROUNDS, CPU_ROUNDS = 3, 5
+ROUNDS, CPU_ROUNDS = 3, 12
 STREAMS = 1000
 TOKENS_A_SECOND = 20
 BUSY_STREAMS = 400  # while CPU a token is measured
@@ -115,7 +115,7 @@ def added_us(direct: list[float], through: list[float], share: float) -> float:
 
 def measure_cpu(stack: Stack, standin: int, seconds: int) -> dict[str, float]:
     """nginx, a gateway, and two of them, one after the other in each round: a machine that changes its speed between
-    rounds changes it for all three, so the ratios are of neighbours."""
+    rounds changes it for all three, so the ratios are of neighbours, and many short rounds say more than a few long ones."""
     unary = Request("converse")
     floor, floor_port = stack.floor(standin, "cpu-floor")
     home, source, destination = (Region(Sub(stack, name), region) for name, region in (
@@ -295,7 +295,7 @@ def main() -> int:
         results = measure_translation() | measure_proof()
         results |= measure_tokens(stack, 2 if quick else 6)
         standin = stack.standin()
-        results |= measure_cpu(stack, standin, 2 if quick else 5)
+        results |= measure_cpu(stack, standin, 1 if quick else 2)
         results |= measure_latency(stack, standin, 1000 if quick else 5000)
         results |= measure_open_streams(stack)
         results |= measure_memory(stack)
