@@ -103,6 +103,8 @@ bool all_segments(std::string_view pattern, std::string_view path, Visit visit) 
 bool matches(const Operation& operation, std::string_view method, std::string_view path,
              Match& match) {
   if (operation.method != method) return false;
+  const std::string_view first = operation.path.substr(0, 2);  // most differ in this letter
+  if (!first.ends_with('{') && !path.starts_with(first)) return false;
   const bool same = all_segments(operation.path, path, [](auto wanted, auto found) {
     return wanted.starts_with('{') ? !found.empty() : wanted == found;
   });
@@ -280,7 +282,8 @@ bool Operation::read_only() const {
 
 Result<HeadMatch> match_head(const http::RequestHead& head) {
   HeadMatch out;
-  if (head.path() == "/" && head.method == "POST") {
+  const std::string_view path = head.path();
+  if (path == "/" && head.method == "POST") {
     if (const auto target = head.headers.get("x-amz-target")) {
       // botocore sends "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", JS
       // and Go "CloudTrail_20131101.LookupEvents": the last two parts say it.
@@ -304,11 +307,11 @@ Result<HeadMatch> match_head(const http::RequestHead& head) {
   for (const Operation& operation : all_operations()) {
     const aws::Protocol protocol = operation.protocol();
     const bool by_path = protocol != aws::Protocol::json_1_1 && protocol != aws::Protocol::query;
-    if (!by_path || !matches(operation, head.method, head.path(), out.match)) continue;
+    if (!by_path || !matches(operation, head.method, path, out.match)) continue;
     out.protocol = protocol;
     return out;
   }
-  return fail(unknown_operation(head.method + " " + std::string(head.path().substr(0, 200))));
+  return fail(unknown_operation(head.method + " " + std::string(path.substr(0, 200))));
 }
 
 aws::Protocol protocol_of_path(std::string_view path) {

@@ -55,7 +55,10 @@ std::string_view fault_of_target(std::string_view target) {
 
 std::string_view fault_of_authority(std::string_view authority) {
   // What would make it more than a host and a port where somebody builds a URL of it.
-  if (!is_visible(authority) || authority.find_first_of("/?#@\\") != std::string_view::npos)
+  const auto is_delimiter = [](char c) {
+    return c == '/' || c == '?' || c == '#' || c == '@' || c == '\\';
+  };
+  if (!is_visible(authority) || std::ranges::any_of(authority, is_delimiter))
     return "the host has a byte that is not allowed";
   return {};
 }
