@@ -122,7 +122,7 @@ inline constexpr auto token_lifetime = 60s;
 inline constexpr auto token_clock_skew = 30s;  // between two Regions; the replay table covers it
 inline constexpr std::size_t token_bytes_max = 4'096;
 inline constexpr std::size_t link_body_bytes_max =
-    2 + token_bytes_max + 55 + body_bytes_max;  // a token, a traceparent, the client's body
+    2 + token_bytes_max + 55 + body_bytes_max;  // peer::request_front(), and the client's body
 inline constexpr std::size_t packed_text_bytes_max = 4'096;  // a text in a token or trailer
 inline constexpr std::size_t packed_texts_max = 256;         // in a list of a token
 inline constexpr std::size_t replay_entries =

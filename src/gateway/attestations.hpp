@@ -31,7 +31,7 @@ namespace tidegate::gateway {
 bool is_of_now(std::int64_t unix_ms, WallTime now);
 
 struct LeafHash {
-  using is_avalanching = void;  // any part of a digest is a good hash
+  using is_avalanching = void;  // of a digest; a peer that makes up its own slows its own book
   std::size_t operator()(const Sha256& leaf) const {
     std::size_t out = 0;
     std::memcpy(&out, leaf.data(), sizeof out);

@@ -38,6 +38,7 @@ TEST(Gateway, ARequestIsServedAtItsSourceAndRecordedOnce) {
   EXPECT_EQ(reply->header("x-tidegate-route-reason"), "source_first");
   EXPECT_EQ(reply->header("x-tidegate-model"), "tiny-test-model");
   EXPECT_TRUE(reply->body.contains("hello from eu-south-1"));
+  EXPECT_EQ(reply->header("content-length"), std::to_string(reply->body.size()));
   const auto records = eu.records("eu-south-1");
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].at("requestID").as_string(), reply->header("x-amzn-requestid"));
@@ -58,6 +59,7 @@ TEST(Gateway, AFullSourceSpillsInsideTheRowAndTheSourceRecordsIt) {
     EXPECT_EQ(reply->status, 200) << reply->body;
     ++where[reply->header("x-tidegate-inference-region")];
     EXPECT_TRUE(reply->body.contains("hello from " + reply->header("x-tidegate-inference-region")));
+    EXPECT_EQ(reply->header("content-length"), std::to_string(reply->body.size()));
   }
   EXPECT_EQ(where["eu-south-1"], 2);
   EXPECT_EQ(where["eu-central-1"] + where["eu-west-1"], 4);
@@ -302,6 +304,8 @@ TEST(Gateway, ControlOperationsAnswerAndAreRecorded) {
               demo_key, 0, {{"content-type", "application/x-www-form-urlencoded; charset=utf-8"}});
   ASSERT_TRUE(eu.run_until_done({list, refused, unknown, who}));
   EXPECT_EQ(list->status, 200) << list->body;
+  for (const auto& reply : {list, refused, unknown, who})
+    EXPECT_EQ(reply->header("content-length"), std::to_string(reply->body.size()));
   EXPECT_EQ(refused->status, 400);
   EXPECT_TRUE(refused->body.contains("ListGuardrails is not offered")) << refused->body;
   EXPECT_EQ(unknown->status, 404);

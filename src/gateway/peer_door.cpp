@@ -30,7 +30,9 @@ class PieceExchange final : public http::Exchange {
     peer::append_piece(piece, bytes);
     return inner_.write(std::move(piece));
   }
-  Task<Result<void>> finish(std::string last) override { return inner_.finish(std::move(last)); }
+  Task<Result<void>> finish(std::string) override {  // the trailer is missing: answer() ends it
+    co_return fail(ErrorCode::internal, "an executor ended an answer on a link");
+  }
   bool begun() const override { return inner_.begun(); }
   Cancellation& cancellation() override { return inner_.cancellation(); }
   void abort() override { inner_.abort(); }
@@ -292,9 +294,9 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
 }
 
 Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity& peer,
-                            const peer::OpenedToken& admitted, model::Attempt attempt,
+                            const peer::OpenedToken& opened, model::Attempt attempt,
                             Sha256 digest) {
-  const peer::RoutingToken& token = admitted.token;
+  const peer::RoutingToken& token = opened.token;
   if (!attempt.ok() && !exchange.begun()) {
     co_await refuse(exchange, *attempt.error, token.request_id);
     co_return;
@@ -320,7 +322,7 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity
                       .count();
   region_.attestations().made(
       attest::Of::attestations, peer.region,
-      peer::attestation_of(token, admitted.leaf, digest, trailer.outcome, trailer.at_ms).leaf());
+      peer::attestation_of(token, opened.leaf, digest, trailer.outcome, trailer.at_ms).leaf());
   if (!exchange.begun() && !co_await exchange.begin(std::move(attempt.answer_head))) co_return;
   co_await exchange.finish(
       peer::last_piece(attempt.answer_tail, trailer.sign(exchange.connection().link_key.value())));

@@ -11,7 +11,7 @@ namespace tidegate::http {
 struct ClientRequest {
   std::string method;
   std::string target;
-  Headers headers;         // without host, content-length, connection: the client adds them
+  Headers headers;         // without host, content-length, connection: those are the client's
   std::string_view body;   // sent whole; must live until head() has returned
   std::string front = {};  // the body's first bytes, before `body`
 };

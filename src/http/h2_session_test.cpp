@@ -1,5 +1,5 @@
 // A client session and a server session that talk in memory: bodies larger than every window,
-// trailers, resets, GOAWAY with streams open, and the limits of headers.
+// resets, GOAWAY with streams open, and the limits of headers.
 #include "http/h2_session.hpp"
 
 #include <gtest/gtest.h>

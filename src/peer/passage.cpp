@@ -245,6 +245,8 @@ class Passage {
       auto piece = co_await answer_->next_body();
       if (!piece) co_return broken(std::move(piece).error());
       if (piece->empty()) break;
+      if (result_.first_byte == MonoTime{}) result_.first_byte = loop_.now();
+      result_.bytes_received += static_cast<std::int64_t>(piece->size());
       if (body.size() + piece->size() > limits::peer_refusal_bytes_max) {
         co_return interrupted("the refusal is too long");
       }

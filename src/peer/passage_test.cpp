@@ -421,6 +421,8 @@ TEST(Pass, ARefusalIsTheErrorThatThePeerNames) {
     EXPECT_EQ(result.error->retry, c.retry) << c.name;
     EXPECT_EQ(result.error->origin, Origin::peer);
     EXPECT_EQ(result.error->message, "A sentence of ours.");
+    EXPECT_EQ(result.bytes_received, 33) << "the record says that it got there";
+    EXPECT_NE(result.first_byte, MonoTime{});
     EXPECT_FALSE(run.client.begun());
   }
 }

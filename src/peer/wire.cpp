@@ -80,6 +80,9 @@ void pack(Codec& codec, T& t) {
   codec.digest(t.answer_sha256);
 }
 
+static_assert(limits::link_body_bytes_max == token_length_bytes + limits::token_bytes_max +
+                                                 traceparent_bytes + limits::body_bytes_max);
+
 std::string request_front(std::string_view sealed_token, std::string_view traceparent) {
   std::string front;
   front.reserve(token_length_bytes + sealed_token.size() + traceparent.size());

@@ -19,7 +19,7 @@ FUZZ_TARGET(data, size) {
                       two.feed(text.substr(size / 2), in_two).has_value();
   CHECK(taken == halves);
   CHECK(whole == in_two);
-  CHECK(one.trailer() == two.trailer());
+  if (taken) CHECK(one.trailer() == two.trailer());
   for (const std::string_view label : {"tidegate routing token 1", "tidegate trailer 1"}) {
     const std::string sealed = peer::seal(label, text, *key).bytes;
     CHECK(peer::unseal(label, sealed, *key, sealed.size())->document == text);

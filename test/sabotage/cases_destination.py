@@ -3,10 +3,12 @@ about this very request, or no client gets it; and it may send the payload nowhe
 
 import base64
 import os
+import struct
+import zlib
 
 from case import Case, Failed, Trial
 from link import (
-    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, packed, row_hash, seal, token, trailer)
+    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, packed, pieces, row_hash, seal, token, trailer)
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
 from world import DUBLIN
 
@@ -85,13 +87,26 @@ def mixed_up(trial: Trial) -> str:
     return lies(trial, reply)
 
 
-def cut_stream(trial: Trial) -> str:
+def cut_stream(trial: Trial, events: bytes = b"") -> str:
     """A stream without its trailer ends in an exception of Milan's own, never as if it were whole."""
-    answer = ask(trial, lambda request: Reply(b"", [], content_type="application/vnd.amazon.eventstream"),
+    answer = ask(trial, lambda request: Reply(events, [], content_type="application/vnd.amazon.eventstream"),
                  "converse-stream")
-    if answer.status == 200 and b"xception" not in answer.body:
+    if answer.status == 200 and (not events or b"xception" not in answer.body):
         raise Failed(f"the client was given {answer.body[:80]!r}")
-    return f"refused: the client got {answer.status}"
+    return f"refused: the client got {answer.status}" + (", and an exception at its end" if answer.status == 200 else "")
+
+
+def event(name: bytes, payload: bytes) -> bytes:
+    """One message of application/vnd.amazon.eventstream."""
+    heads = b"".join(bytes([len(key)]) + key + b"\7" + struct.pack(">H", len(value)) + value for key, value in (
+        (b":event-type", name), (b":content-type", b"application/json"), (b":message-type", b"event")))
+    front = struct.pack(">II", 16 + len(heads) + len(payload), len(heads))
+    message = front + struct.pack(">I", zlib.crc32(front)) + heads + payload
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+SOME_EVENTS = event(b"messageStart", b'{"role":"assistant"}') + event(
+    b"contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"a lie"}}')
 
 
 def lying(name: str, run, liar: str = "") -> Case:
@@ -124,10 +139,18 @@ def cases() -> list[Case]:
         one("a trailer longer than any may be", lambda request: Reply(ANSWER, [sealed(request) + bytes(16_384)])),
         one("its trailer in a header of HTTP/2", lambda request: Reply(ANSWER, [], headers=[
             ("content-type", "application/json"), ("x-tidegate-trailer", base64.b64encode(sealed(request)))])),
+        one("its trailer behind the body, in fields of HTTP/2", lambda request: Reply(
+            b"", [], raw=pieces(ANSWER) + bytes(4), fields=[("x-tidegate-trailer", base64.b64encode(sealed(request)))])),
+        one("an answer in no pieces", lambda request: Reply(b"", [], raw=ANSWER + sealed(request))),
+        one("a piece of four gigabytes that never come", lambda request: Reply(
+            b"", [], raw=b"\xff\xff\xff\xff" + ANSWER + bytes(4) + sealed(request))),
+        one("pieces after the last", lambda request: Reply(
+            b"", [], raw=pieces(ANSWER, b"") + pieces(ANSWER, sealed(request, ANSWER + ANSWER)))),
         one("an answer of nothing at all", lambda request: Reply(b"", [])),
         one("an error that no version knows", lambda request: Reply(
             b"{}", [], status="500", headers=[("x-tidegate-peer-error", "run-it-in-london")])),
         lying("redirects to London", redirects),
         lying("forwards to London", forwards, liar=DUBLIN),
         lying("a stream without a trailer", cut_stream),
+        lying("a stream that is cut between two events", lambda trial: cut_stream(trial, SOME_EVENTS)),
     ]

@@ -245,11 +245,13 @@ class Request:
 
 
 class Reply:
-    """What a lying destination sends: a status, headers, an answer and trailers, or an end without them."""
+    """What a lying destination sends: a status, headers, an answer and trailers, or an end without them; or `raw`, a body
+    that is in no pieces, and fields of HTTP behind it."""
 
     def __init__(self, body: bytes, trailers: list[bytes], status: str = "200", headers: list | None = None,
-                 content_type: str = "application/json") -> None:
-        self.body, self.trailers, self.status = body, trailers, status
+                 content_type: str = "application/json", raw: bytes | None = None,
+                 fields: list[tuple[str, bytes]] | None = None) -> None:
+        self.body, self.trailers, self.status, self.raw, self.fields = body, trailers, status, raw, fields
         self.headers = headers if headers is not None else [("content-type", content_type)]
 
 
@@ -344,7 +346,9 @@ class Impostor:
     def answer(self, send: Callable[[bytes], None], stream: int, request: Request) -> None:
         reply = self.reply(request) if self.reply else Reply(b"{}", [])
         out = frames.headers(stream, [(":status", reply.status), *reply.headers], frames.END_HEADERS)
-        body = pieces(reply.body, *reply.trailers) if reply.status == "200" else reply.body
+        body = (reply.raw if reply.raw is not None
+                else pieces(reply.body, *reply.trailers) if reply.status == "200" else reply.body)
         for start in range(0, len(body), FRAME_MAX):
             out += frames.frame(frames.DATA, 0, stream, body[start:start + FRAME_MAX])
-        send(out + frames.frame(frames.DATA, frames.END_STREAM, stream))
+        send(out + (frames.headers(stream, reply.fields) if reply.fields
+                    else frames.frame(frames.DATA, frames.END_STREAM, stream)))
