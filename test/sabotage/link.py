@@ -303,7 +303,7 @@ class Impostor:
         def send(data: bytes) -> None:
             with lock:
                 connection.sendall(data)
-        send(frames.frame(frames.SETTINGS))
+        send(frames.frame(frames.SETTINGS) + frames.window_update(0, 2**30))  # room for the requests of all cases
         reader = frames.Reader(connection)
         requests: dict[int, tuple[dict, bytes]] = {}
         for event in reader:
