@@ -40,7 +40,7 @@ std::map<std::int32_t, std::string> served(std::initializer_list<std::string_vie
     // on half of one.
     out[id] = told(*stream, stream->ended ? bodies[id] : "");
     if (!stream->closed && server.respond(*stream, {200, {{"x-a", "b"}}}, http::H2End::open)) {
-      server.finish(*stream, "answer", {});
+      server.finish(*stream, "answer");
     }
     server.release(*stream);
   }

@@ -21,7 +21,7 @@ FUZZ_TARGET(data, size) {
   CHECK(whole == in_two);
   if (taken) CHECK(one.trailer() == two.trailer());
   for (const std::string_view label : {"tidegate routing token 1", "tidegate trailer 1"}) {
-    const std::string sealed = peer::seal(label, text, *key).bytes;
+    const std::string sealed = peer::seal(label, std::string(text), *key).bytes;
     CHECK(peer::unseal(label, sealed, *key, sealed.size())->document == text);
     (void)peer::open_token(sealed, key);
     if (const auto trailer = peer::Trailer::open(sealed, key)) {
