@@ -180,37 +180,29 @@ Task<void> PeerDoor::tokens(http::Exchange& exchange, const peer::RegionIdentity
   if (co_await exchange.begin(std::move(head))) co_await exchange.finish({});
 }
 
-Task<Result<PeerDoor::Front>> PeerDoor::read_front(http::Exchange& exchange, BodyLease& lease) {
-  const auto none = [] {
-    return fail(Error{.code = ErrorCode::fence_refused,
-                      .message = "a request without its routing token",
-                      .mend = {},
-                      .why = "no_token"});
-  };
-  for (Front front;;) {
-    if (front.bytes.size() >= peer::token_length_bytes) {
-      front.token_size = std::size_t{static_cast<std::uint8_t>(front.bytes[0])} << 8 |
-                         static_cast<std::uint8_t>(front.bytes[1]);
-      if (front.token_size == 0 || front.token_size > limits::token_bytes_max) co_return none();
-      if (front.bytes.size() >= front.size()) co_return front;
-    }
+Task<Result<peer::RequestFront>> PeerDoor::read_front(http::Exchange& exchange, BodyLease& lease,
+                                                      std::string& begun) {
+  for (;;) {
     CO_TRY(std::string piece, co_await exchange.next_body());
-    if (piece.empty()) co_return none();
+    if (piece.empty()) co_return fail(peer::no_token());
     if (!lease.grow(piece.size())) co_return fail(no_memory_here());
-    if (front.bytes.empty()) {
-      front.bytes = std::move(piece);
+    if (begun.empty()) {
+      begun = std::move(piece);
     } else {
-      front.bytes += piece;
+      begun += piece;
     }
+    CO_TRY(const auto front, peer::RequestFront::read(begun));
+    if (front) co_return *front;
   }
 }
 
 Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
                                                  const peer::RegionIdentity& peer,
                                                  BodyLease& lease) {
-  CO_TRY(Front front, co_await read_front(exchange, lease));
-  CO_TRY(peer::OpenedToken opened, peer::open_token(front.token(), exchange.connection().link_key));
-  std::string traceparent(front.traceparent());
+  std::string begun;
+  CO_TRY(const peer::RequestFront front, co_await read_front(exchange, lease, begun));
+  CO_TRY(peer::OpenedToken opened, peer::open_token(front.token, exchange.connection().link_key));
+  std::string traceparent(front.traceparent);
   if (!is_traceparent(traceparent)) {
     co_return fail({.code = ErrorCode::fence_refused,
                     .message = "no traceparent of version 00 follows the routing token",
@@ -218,8 +210,8 @@ Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
                     .why = "malformed"});
   }
   const peer::RoutingToken& token = opened.token;
-  front.bytes.erase(0, front.size());
-  auto whole = co_await read_body(exchange, lease, std::move(front.bytes));
+  begun.erase(0, front.size());
+  auto whole = co_await read_body(exchange, lease, std::move(begun));
   if (!whole && whole.error().code == ErrorCode::overloaded) co_return fail(no_memory_here());
   CO_TRY(std::string body, std::move(whole));
   const Sha256 body_hash = sha256(body);

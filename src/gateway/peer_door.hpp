@@ -28,22 +28,9 @@ class PeerDoor final : public http::Handler {
   // What the peer asked of this Region, signed by it.
   Task<void> tokens(http::Exchange& exchange, const peer::RegionIdentity& peer);
   Task<void> execute(http::Exchange& exchange, const peer::RegionIdentity& peer);
-  // What came so far: the whole front of the body, and maybe some of the client's.
-  struct Front {
-    std::string bytes;
-    std::size_t token_size = 0;
-    std::string_view token() const {
-      return std::string_view(bytes).substr(peer::token_length_bytes, token_size);
-    }
-    std::size_t size() const {
-      return peer::token_length_bytes + token_size + peer::traceparent_bytes;
-    }
-    std::string_view traceparent() const {
-      return std::string_view(bytes).substr(size() - peer::traceparent_bytes,
-                                            peer::traceparent_bytes);
-    }
-  };
-  Task<Result<Front>> read_front(http::Exchange& exchange, BodyLease& lease);
+  // `begun` gets what came so far, and the front is a part of it.
+  Task<Result<peer::RequestFront>> read_front(http::Exchange& exchange, BodyLease& lease,
+                                              std::string& begun);
   // The token, believed: opened under this link's secret and admitted by this Region's own
   // catalogue.
   struct Admitted {

@@ -19,12 +19,12 @@ struct Sealed {
 Sealed seal(std::string_view label, std::string document, const HmacKey& link_key);
 
 // The document, its MAC checked; nullopt where it is not one, too long, or sealed under another
-// secret or label.
+// key or label, and where there is no key.
 struct Unsealed {
   std::string_view document;  // a part of `sealed`
   Sha256 leaf{};
 };
 std::optional<Unsealed> unseal(std::string_view label, std::string_view sealed,
-                               const HmacKey& link_key, std::size_t bytes_max);
+                               const std::optional<HmacKey>& link_key, std::size_t bytes_max);
 
 }  // namespace tidegate::peer

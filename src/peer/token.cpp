@@ -117,8 +117,7 @@ Result<SealedToken> TokenSigner::sign(const RoutingToken& token,
 }
 
 Result<OpenedToken> open_token(std::string_view sealed, const std::optional<HmacKey>& link_key) {
-  std::optional<Unsealed> unsealed;
-  if (link_key) unsealed = unseal(label, sealed, *link_key, limits::token_bytes_max);
+  const auto unsealed = unseal(label, sealed, link_key, limits::token_bytes_max);
   if (!unsealed) return refuse("mac", "the routing token was not made for this link");
   OpenedToken out{.token = {}, .leaf = unsealed->leaf};
   if (!unpack(unsealed->document, out.token) || !is_well_formed(out.token)) {

@@ -92,6 +92,24 @@ std::string request_front(std::string_view sealed_token, std::string_view tracep
   return front;
 }
 
+Result<std::optional<RequestFront>> RequestFront::read(std::string_view body) {
+  if (body.size() < token_length_bytes) return std::nullopt;
+  const std::size_t size =
+      std::size_t{static_cast<std::uint8_t>(body[0])} << 8 | static_cast<std::uint8_t>(body[1]);
+  if (size == 0 || size > limits::token_bytes_max) return fail(no_token());
+  const std::string_view rest = body.substr(token_length_bytes);
+  if (rest.size() < size + traceparent_bytes) return std::nullopt;
+  return RequestFront{.token = rest.substr(0, size),
+                      .traceparent = rest.substr(size, traceparent_bytes)};
+}
+
+Error no_token() {
+  return {.code = ErrorCode::fence_refused,
+          .message = "a request without its routing token",
+          .mend = {},
+          .why = "no_token"};
+}
+
 void append_piece(std::string& body, std::string_view piece) {
   if (piece.empty()) return;
   append_big_endian(body, piece.size(), piece_length_bytes);
@@ -163,8 +181,7 @@ std::string Trailer::sign(const HmacKey& link_key) const {
 }
 
 Result<Trailer> Trailer::open(std::string_view sealed, const std::optional<HmacKey>& link_key) {
-  std::optional<Unsealed> unsealed;
-  if (link_key) unsealed = unseal(trailer_label, sealed, *link_key, limits::trailer_bytes_max);
+  const auto unsealed = unseal(trailer_label, sealed, link_key, limits::trailer_bytes_max);
   if (!unsealed) return broken("a trailer that was not made for this link");
   Trailer trailer;
   if (!unpack(unsealed->document, trailer))

@@ -38,6 +38,17 @@ inline constexpr std::size_t token_length_bytes = 2, traceparent_bytes = 55;
 // At most limits::token_bytes_max of a token, and a traceparent that is one.
 std::string request_front(std::string_view sealed_token, std::string_view traceparent);
 
+// The front of a body that comes in pieces, as views of what has come.
+struct RequestFront {
+  std::string_view token, traceparent;
+  std::size_t size() const { return token_length_bytes + token.size() + traceparent.size(); }
+  // nullopt: there is more to come. Errors: fence_refused (no_token: its length is none of a
+  // token's).
+  static Result<std::optional<RequestFront>> read(std::string_view body);
+};
+// The error of a body that ends before its front does.
+Error no_token();
+
 // The body of an answer on execute_path, if its status is 200: pieces of the answer, each its
 // length in four octets, the highest first, and its bytes; a length of nothing; the sealed trailer,
 // to the end.

@@ -125,6 +125,28 @@ TEST(Trailer, EveryChangedByteIsNoticed) {
   EXPECT_FALSE(Trailer::open("", link_key));
 }
 
+TEST(RequestFront, IsReadOnceItIsWhole) {
+  const std::string traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const std::string front = request_front("token", traceparent);
+  for (std::size_t size = 0; size < front.size(); ++size) {
+    const auto begun = RequestFront::read(std::string_view(front).substr(0, size));
+    ASSERT_TRUE(begun);
+    EXPECT_FALSE(*begun) << size;
+  }
+  const std::string body = front + "what the client sent";
+  const auto whole = RequestFront::read(body);
+  ASSERT_TRUE(whole && *whole);
+  EXPECT_EQ((*whole)->token, "token");
+  EXPECT_EQ((*whole)->traceparent, traceparent);
+  EXPECT_EQ((*whole)->size(), front.size());
+  for (const std::string& token : {std::string(), std::string(limits::token_bytes_max + 1, 't')}) {
+    const std::string wrong = request_front(token, traceparent);
+    const auto refused = RequestFront::read(wrong);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().why, "no_token");
+  }
+}
+
 // However a connection cuts it.
 TEST(AnswerReader, TakesAnAnswerApart) {
   std::string body;
