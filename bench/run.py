@@ -1,6 +1,6 @@
 """What tidegate costs, relative to nginx as a plain proxy in the same run. Exits 1 where a budget is broken.
 
-  ./do bench             everything, about two minutes
+  ./do bench             everything, about four minutes
   ./do bench --quick     shorter rounds: for a look, not for a record
 """
 

@@ -31,7 +31,8 @@ namespace tidegate::gateway {
 bool is_of_now(std::int64_t unix_ms, WallTime now);
 
 struct LeafHash {
-  using is_avalanching = void;  // of a digest; a peer that makes up its own slows its own book
+  // A digest's bytes are spread as they are; a peer that makes up its leaves slows its own book.
+  using is_avalanching = void;
   std::size_t operator()(const Sha256& leaf) const {
     std::size_t out = 0;
     std::memcpy(&out, leaf.data(), sizeof out);

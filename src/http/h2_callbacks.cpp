@@ -53,10 +53,8 @@ void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string
     stream.head_error =
         head_too_large(fmt::format("the target has more than {} bytes", limits::target_bytes_max));
   }
-  if (stream.head_error) return;
-  if (!is_head(stream)) {
-    return;  // a trailer: bounded like a head, and dropped
-  } else if (role == H2Role::client) {
+  if (stream.head_error || !is_head(stream)) return;  // a trailer is bounded, too, and dropped
+  if (role == H2Role::client) {
     if (name == ":status") {
       stream.response.status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
     } else {
