@@ -29,11 +29,12 @@ class NoDisk final : public Disk {
 const WallTime noon = std::chrono::sys_days{std::chrono::year{2026} / 6 / 8};
 
 void entry(benchmark::State& state, Stage stage) {
-  const Record record = testing::full_record(1, noon);
+  Record record = testing::full_record(1, noon);
+  record.opened = OpenedAt{};
   Buffer line;
   for (auto _ : state) {
     line.clear();
-    append_entry(line, stage, record);
+    append_entry(line, stage, record, {});
     benchmark::DoNotOptimize(line.view().data());
   }
   state.counters["bytes"] = static_cast<double>(line.size());
@@ -45,14 +46,15 @@ BENCHMARK_CAPTURE(entry, closed, Stage::closed);
 void requests_of_one_turn(benchmark::State& state) {
   VirtualLoop loop;
   const auto log = *Log::open(std::make_unique<NoDisk>(), loop.clock(), {.region = "eu-south-1"});
-  const Record record = testing::full_record(1, noon);
+  Record record = testing::full_record(1, noon);
+  record.opened = OpenedAt{};
   const auto requests = state.range(0);
   Buffer lines;
   for (auto _ : state) {
     lines.clear();
     for (std::int64_t i = 0; i < requests; ++i) {
-      append_entry(lines, Stage::opened, record);
-      append_entry(lines, Stage::closed, record);
+      append_entry(lines, Stage::opened, record, {});
+      append_entry(lines, Stage::closed, record, {});
     }
     (void)log->append(lines.view(), static_cast<std::uint64_t>(2 * requests));
     log->tick();
@@ -72,8 +74,7 @@ void append_opened_and_closed(benchmark::State& state) {
   const Record record = testing::full_record(1, noon);
   std::size_t until_tick = 0;
   for (auto _ : state) {
-    (void)log->append_opened(record);
-    (void)log->append_closed(record);
+    (void)testing::write_both(*log, record);
     if (state.thread_index() == 0 && ++until_tick % 100 == 0) log->tick();
   }
 }

@@ -129,20 +129,53 @@ void add_implied(json::object& entry) {
   add("account", implied::account(text_at(entry, "arn")));
   add("modelId", implied::model_id(text_at(entry, "profile")));
   if (entry.contains("totalMs") && !entry.contains("queueMs")) entry["queueMs"] = 0;
+  if (text_at(entry, "outcome") == implied::success && !entry.contains("httpStatus")) {
+    entry["httpStatus"] = implied::success_status;
+  }
 }
 
 json::object whole_attempt(const json::object& entry, const json::object& written) {
   json::object out;
-  for (const auto& member : written) {
-    out[member.key()] = member.value();
-    if (member.key() == "outcome") {
-      copy(out, entry, "routeReason", "reason");
-      copy(out, written, "reason");
-      if (!written.contains("modelName") && text_at(written, "outcome") == implied::ran)
-        copy(out, entry, "modelName");
-    } else if (member.key() == "bytesReceived" && !written.contains("startMs")) {
-      out["startMs"] = 0;
+  // In this order; what is left out is what the writer leaves out (implied.hpp).
+  const bool answered = !written.contains("outcome");
+  const bool ran = answered || text_at(written, "outcome") == implied::ran;
+  const auto add = [&](std::string_view name, bool implied, std::string_view as = {}) {
+    if (written.contains(name)) {
+      copy(out, written, name);
+    } else if (implied) {
+      copy(out, entry, as.empty() ? name : as, name);
     }
+  };
+  add("region", answered, "inferenceRegion");
+  out["outcome"] = implied::ran;
+  copy(out, written, "outcome");
+  add("reason", true, "routeReason");
+  add("modelName", ran);
+  add("bytesSent", false);
+  add("bytesReceived", answered, "bytesOut");
+  out["startMs"] = 0;
+  copy(out, written, "startMs");
+  add("firstByteMs", answered);
+  for (const auto& member : written) {
+    if (!out.contains(member.key())) out[member.key()] = member.value();
+  }
+  return out;
+}
+
+json::array considered(const json::object& entry) {
+  json::array out;
+  const json::array* written = json::find_array(entry, "considered");
+  if (!written) return out;
+  for (const json::value& item : *written) {
+    json::object whole;
+    if (const json::object* said = item.if_object()) {
+      if (!said->contains("verdict")) {
+        copy(whole, entry, "inferenceRegion", "region");
+        whole["verdict"] = implied::chosen;
+      }
+      for (const auto& member : *said) whole[member.key()] = member.value();
+    }
+    out.push_back(std::move(whole));
   }
   return out;
 }
@@ -156,7 +189,7 @@ json::array attempts(const Frame& frame, const json::object& entry) {
     if (!attempt) continue;
     json::object whole = whole_attempt(entry, *attempt);
     if (const json::object* attested = json::find_object(*attempt, "attestation")) {
-      whole["attestation"] = statement(frame, entry, *attempt, *attested);
+      whole["attestation"] = statement(frame, entry, whole, *attested);
     }
     out.push_back(std::move(whole));
   }
@@ -188,7 +221,7 @@ json::object our_part(const Frame& frame, const json::object& entry) {
   out["attempts"] = attempts(frame, entry);
   json::object decision;
   copy(decision, entry, "routeReason", "reason");
-  copy(decision, entry, "considered");
+  if (entry.contains("considered")) decision["considered"] = considered(entry);
   add_if_any(out, "decision", std::move(decision));
   copy(out, entry, "policyChecks");
   return out;

@@ -50,17 +50,29 @@ void append_circumstances(ObjectWriter& o, const Record& r) {
   if (r.request_metadata) o.object_if(R"("requestMetadata":)", *r.request_metadata);
 }
 
+// Whether what came of it is the record's answer.
+bool answered(const AttemptRecord& attempt, const Record& r) {
+  return attempt.outcome == implied::ran && attempt.region == r.inference_region &&
+         attempt.bytes_received == r.bytes_out &&
+         (attempt.first_byte_ms < 0) == (r.first_byte_ms < 0);
+}
+
 void append_attempt(Buffer& out, const AttemptRecord& attempt, const Record& r) {
   ObjectWriter o(out);
-  o.text(R"("region":)", attempt.region);
-  o.text(R"("outcome":)", attempt.outcome);
+  const bool the_answer = answered(attempt, r);
+  if (!the_answer) {
+    o.text(R"("region":)", attempt.region);
+    o.text(R"("outcome":)", attempt.outcome);
+  }
   o.text_unless(r.route_reason, R"("reason":)", attempt.reason);
   const bool ran = attempt.outcome == implied::ran;
   o.text_unless(ran ? r.model_name : std::string_view{}, R"("modelName":)", attempt.model_name);
   o.number(R"("bytesSent":)", attempt.bytes_sent);
-  o.number(R"("bytesReceived":)", attempt.bytes_received);
+  if (!the_answer) o.number(R"("bytesReceived":)", attempt.bytes_received);
   o.number_if(R"("startMs":)", attempt.start_ms);
-  if (attempt.first_byte_ms >= 0) o.number(R"("firstByteMs":)", attempt.first_byte_ms);
+  if (attempt.first_byte_ms >= 0 && !(the_answer && attempt.first_byte_ms == r.first_byte_ms)) {
+    o.number(R"("firstByteMs":)", attempt.first_byte_ms);
+  }
   o.number(R"("totalMs":)", attempt.total_ms);
   o.foreign_if(R"("error":)", attempt.error, audit_text_bytes_max);
   if (attempt.token) append_hex(o.member(R"("token":)"), *attempt.token);
@@ -75,10 +87,12 @@ void append_attempt(Buffer& out, const AttemptRecord& attempt, const Record& r) 
   o.end();
 }
 
-void append_considered(Buffer& out, const Considered& candidate) {
+void append_considered(Buffer& out, const Considered& candidate, const Record& r) {
   ObjectWriter o(out);
-  o.text(R"("region":)", candidate.region);
-  o.text(R"("verdict":)", candidate.verdict);
+  if (candidate.verdict != implied::chosen || candidate.region != r.inference_region) {
+    o.text(R"("region":)", candidate.region);
+    o.text(R"("verdict":)", candidate.verdict);
+  }
   o.number(R"("free":)", candidate.free);
   if (candidate.rtt != Duration(0)) {
     append_value(o.member(R"("rttMs":)"), json::value(seconds(candidate.rtt) * 1000));
@@ -93,7 +107,9 @@ void append_answer(ObjectWriter& o, const Record& r) {
   o.text_if(R"("errorCode":)", r.error_code);
   o.foreign_if(R"("errorMessage":)", r.error_message, audit_text_bytes_max);
   o.text_if(R"("tidegateCode":)", r.tidegate_code);
-  o.number_if(R"("httpStatus":)", r.http_status);
+  if (r.outcome != implied::success || r.http_status != implied::success_status) {
+    o.number_if(R"("httpStatus":)", r.http_status);
+  }
   o.text(R"("inferenceRegion":)", r.inference_region);
   if (r.inference_region != "none") {
     o.text_if(R"("modelName":)", r.model_name);
@@ -116,7 +132,9 @@ void append_answer(ObjectWriter& o, const Record& r) {
   }
   if (!r.route_reason.empty()) {
     o.text(R"("routeReason":)", r.route_reason);
-    append_array(o.member(R"("considered":)"), r.considered, append_considered);
+    append_array(
+        o.member(R"("considered":)"), r.considered,
+        [&](Buffer& out, const Considered& candidate) { append_considered(out, candidate, r); });
   }
   if (!r.policy_checks.empty()) {
     Buffer& out = o.member(R"("policyChecks":)");
@@ -128,15 +146,15 @@ void append_answer(ObjectWriter& o, const Record& r) {
 
 }  // namespace
 
-void append_entry(Buffer& out, Stage stage, const Record& record) {
+void append_entry(Buffer& out, Stage stage, const Record& record, WallTime segment) {
   const std::size_t start = out.size();
   const bool opened = stage == Stage::opened;
   begin_frame(out, opened ? kind::opened : kind::closed, record.event_time, record.request_id);
   ObjectWriter entry(out);
-  if (record.question.empty()) {
-    append_question(entry, record);
+  if (!opened && record.opened && record.opened->segment == segment) {
+    entry.number(implied::opened_member, static_cast<std::int64_t>(record.opened->offset));
   } else {
-    entry.members(record.question);
+    append_question(entry, record);
   }
   if (!opened) {
     append_circumstances(entry, record);
@@ -144,14 +162,6 @@ void append_entry(Buffer& out, Stage stage, const Record& record) {
   }
   entry.end();
   end_frame(out, start);
-}
-
-std::string question_text(const Record& record) {
-  thread_local Buffer text;
-  text.clear();
-  ObjectWriter question(text);
-  append_question(question, record);
-  return std::string(text.view().substr(1));
 }
 
 void append_entry(Buffer& out, const ServiceEvent& service_event) {

@@ -15,7 +15,7 @@ const WallTime noon = std::chrono::sys_days{std::chrono::year{2026} / 6 / 8} +
 
 std::string line_of(Stage stage, const Record& record) {
   Buffer line;
-  append_entry(line, stage, record);
+  append_entry(line, stage, record, noon);
   return std::string(line.view().substr(0, line.size() - 1));
 }
 
@@ -77,6 +77,7 @@ TEST(Entry, HasCloudTrailsShape) {
       {"tidegate.arrivedAt", R"("2026-06-08T09:15:02.123Z")"},
       {"tidegate.profile.version", "3"},
       {"tidegate.outcome", R"("Success")"},
+      {"tidegate.httpStatus", "200"},
       {"tidegate.usage.inputTokens", "12"},
       {"tidegate.decision.reason", R"("home_full")"},
       {"tidegate.durations", R"({"totalMs":230,"firstByteMs":40,"queueMs":0})"},
@@ -98,9 +99,12 @@ TEST(Entry, LeavesOutWhatItSaysElsewhere) {
   r.attempts = attempts;
   const std::string line = line_of(Stage::closed, r);
   for (const char* absent :
-       {"eventId", "eventSource", "account", "modelId", "startMs", "queueMs"}) {
+       {"eventId", "eventSource", "account", "modelId", "startMs", "queueMs", "httpStatus"}) {
     EXPECT_FALSE(line.contains('"' + std::string(absent) + '"')) << absent;
   }
+  EXPECT_TRUE(line.contains(R"({"bytesSent":512,"firstByteMs":38,"totalMs":228})"))
+      << "the attempt whose answer the record describes";
+  EXPECT_FALSE(line.contains("chosen"));
   const json::object d = document_of(r);
   EXPECT_EQ(at(d, "eventID"), at(d, "requestID"));
   EXPECT_EQ(at(d, "tidegate.modelId"), R"("amazon.nova-2-lite-v1:0")");
@@ -150,13 +154,50 @@ TEST(Entry, AMemberThatStandsInALineCounts) {
   EXPECT_EQ(at(foreign, "tidegate.modelId"), R"("tiny")");
 }
 
-TEST(Entry, TheQuestionIsTheSameWhenItWasWrittenBefore) {
+// Every way in which an attempt is not the one that the record's answer came from.
+TEST(Entry, SaysOfOtherAttemptsAll) {
+  const std::pair<const char*, void (*)(AttemptRecord&)> cases[] = {
+      {"none", [](AttemptRecord&) {}},
+      {"region", [](AttemptRecord& a) { a.region = "eu-west-3"; }},
+      {"outcome", [](AttemptRecord& a) { a.outcome = "capacity"; }},
+      {"bytes", [](AttemptRecord& a) { a.bytes_received = 1; }},
+      {"no byte", [](AttemptRecord& a) { a.first_byte_ms = -1; }},
+      {"same first byte", [](AttemptRecord& a) { a.first_byte_ms = 40; }},
+      {"error", [](AttemptRecord& a) { a.error = "it broke"; }},
+  };
+  for (const auto& [name, change] : cases) {
+    Record r = full_record(7, noon);
+    AttemptRecord attempt = r.attempts[0];
+    change(attempt);
+    r.attempts = {&attempt, 1};
+    const json::object d = document_of(r);
+    const json::object& read = d.at("tidegate").at("attempts").at(0).as_object();
+    EXPECT_EQ(at(read, "region"), '"' + attempt.region + '"') << name;
+    EXPECT_EQ(at(read, "outcome"), '"' + attempt.outcome + '"') << name;
+    EXPECT_EQ(at(read, "bytesReceived"), std::to_string(attempt.bytes_received)) << name;
+    EXPECT_EQ(at(read, "firstByteMs"), attempt.first_byte_ms < 0
+                                           ? "(absent)"
+                                           : std::to_string(attempt.first_byte_ms))
+        << name;
+    EXPECT_EQ(at(read, "error"), attempt.error.empty() ? "(absent)" : R"("it broke")") << name;
+  }
+}
+
+TEST(Entry, SaysTheStatusThatDoesNotFollow) {
   Record r = full_record(7, noon);
-  const std::string opened = line_of(Stage::opened, r), closed = line_of(Stage::closed, r);
-  const std::string question = question_text(r);
-  r.question = question;
-  EXPECT_EQ(line_of(Stage::opened, r), opened);
-  EXPECT_EQ(line_of(Stage::closed, r), closed);
+  r.outcome = "Failed";
+  EXPECT_EQ(at(document_of(r), "tidegate.httpStatus"), "200") << "a stream that broke off";
+  r.http_status = 0;
+  EXPECT_EQ(at(document_of(r), "tidegate.httpStatus"), "(absent)");
+}
+
+TEST(Entry, ReadsARegionThatWasChosenAndNotReached) {
+  Record r = full_record(7, noon);
+  r.inference_region = "none";
+  const json::object d = document_of(r);
+  const json::array& considered = d.at("tidegate").at("decision").at("considered").as_array();
+  EXPECT_EQ(at(considered.at(1).as_object(), "region"), R"("eu-central-1")");
+  EXPECT_EQ(at(considered.at(1).as_object(), "verdict"), R"("chosen")");
 }
 
 TEST(Entry, SaysOfARegionWhatIsKnown) {
@@ -165,6 +206,8 @@ TEST(Entry, SaysOfARegionWhatIsKnown) {
   ASSERT_EQ(considered.size(), 2u);
   EXPECT_EQ(json::serialize(considered[0]),
             R"({"region":"eu-south-1","verdict":"full","free":0,"sentence":"2 of 2 slots busy"})");
+  EXPECT_EQ(at(considered[1].as_object(), "region"), R"("eu-central-1")");
+  EXPECT_EQ(at(considered[1].as_object(), "verdict"), R"("chosen")");
   EXPECT_EQ(at(considered[1].as_object(), "free"), "2");
   EXPECT_EQ(at(considered[1].as_object(), "reportAgeMs"), "40");
   EXPECT_DOUBLE_EQ(considered[1].at("rttMs").to_number<double>(), 11.0);

@@ -7,10 +7,22 @@
 
 namespace tidegate::audit::implied {
 
+// The first member of a closed entry whose opened one stands in the same file: where it begins.
+inline constexpr std::string_view opened_member = R"("opened":)";
+
 inline constexpr std::string_view event_source = "bedrock.amazonaws.com";
 
-// The outcome of an attempt whose model is the record's. The reason of any is the record's.
+// The outcome of an attempt whose model is the record's. The reason of any is the record's. One
+// that says no outcome has this, and answered the request: its Region, the bytes received and the
+// time of the first of them are the record's.
 inline constexpr std::string_view ran = "success";
+
+// Of a Region that was considered, and says neither its name nor this: the request ran there.
+inline constexpr std::string_view chosen = "chosen";
+
+// The record's outcome, and the status that goes with it.
+inline constexpr std::string_view success = "Success";
+inline constexpr int success_status = 200;
 
 // "111122223333" of "arn:aws:iam::111122223333:user/demo"; empty if it is no ARN.
 constexpr std::string_view account(std::string_view principal_arn) {

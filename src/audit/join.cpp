@@ -9,6 +9,7 @@
 #include "audit/digest.hpp"
 #include "audit/document.hpp"
 #include "audit/lines.hpp"
+#include "audit/opened_entries.hpp"
 #include "base/limits.hpp"
 
 namespace tidegate::audit {
@@ -251,11 +252,16 @@ Result<void> join_batches(Disk& disk, const std::vector<SegmentInfo>& segments, 
 
 Result<Unattested> find_unattested(Disk& disk, const std::vector<SegmentInfo>& segments) {
   NewestFirst lines(disk, segments, {});
+  OpenedEntries opened(disk);
   Seen seen;
   for (;;) {
     TRY(const std::optional<Line> line, lines.next());
     if (!line || lines.scanned() > limits::unattested_scan_bytes_max) break;
-    if (const auto frame = recover_frame(line->text)) seen.look_at(*frame);
+    const auto frame = recover_frame(line->text);
+    if (!frame) continue;
+    const auto whole = opened.whole(lines.segment(), *frame);
+    if (whole && *whole) seen.look_at(**whole);
+    if (!whole && whole.error().code != ErrorCode::malformed_json) return fail(whole.error());
   }
   Unattested out;
   out.batches = std::move(seen.batches);

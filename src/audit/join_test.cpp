@@ -50,8 +50,7 @@ class JoinTest : public testing::LogTest {
                          .leaf());
     tokens.push_back(*attempt.token);
     r.attempts = std::span(&attempt, 1);
-    ASSERT_TRUE(log->append_opened(r));
-    ASSERT_TRUE(log->append_closed(r));
+    ASSERT_TRUE(testing::write_both(*log, r));
   }
   attest::Batch batch_of(attest::Of of, std::vector<Sha256> hashes) {
     const bool tokens_of_ours = of == attest::Of::tokens;

@@ -36,8 +36,6 @@ class ObjectWriter {
     if (out_.back() != '{') out_ += ',';
     return out_ += quoted;
   }
-  // Members that were written before, without the braces.
-  void members(std::string_view text) { member(text); }
   [[gnu::always_inline]] void text(std::string_view quoted, std::string_view value) {
     append_text(member(quoted), value);
   }

@@ -80,6 +80,8 @@ struct Unattested {
   std::vector<Sha256> batches;  // SHA-256 of the text of those that did come
 };
 
+struct Segment;
+
 class Log {
  public:
   // Opens (and, after a crash, repairs: a torn last line is cut, opened entries without a closed
@@ -90,14 +92,29 @@ class Log {
                                            LogOptions options);
   virtual ~Log() = default;
 
-  // `lines` of append_entry(), `entries` of them, all or none. A ticket of the last one for
-  // on_synced(): in strict mode, a closed entry must be followed by it. Thread-safe. Errors:
-  // audit_unavailable.
-  virtual Result<std::uint64_t> append(std::string_view lines, std::uint64_t entries) = 0;
+  // The file that entries go to now. It gets no seal while anybody holds this: hold it for as long
+  // as lines are made for it, and no longer.
+  struct Target {
+    std::shared_ptr<Segment> segment{};  // null: the log is not writable
+    WallTime start{};
+  };
+  virtual Target target() const = 0;
+
+  struct Written {
+    std::uint64_t ticket = 0;  // of the last entry, for on_synced()
+    OpenedAt at{};             // the first line's place
+  };
+  // `lines` of append_entry() for that target, `entries` of them, all or none. In strict mode, a
+  // closed entry must be followed by on_synced(). Thread-safe. Errors: audit_unavailable.
+  virtual Result<Written> append(const Target& target, std::string_view lines,
+                                 std::uint64_t entries) = 0;
+  Result<Written> append(std::string_view lines, std::uint64_t entries) {
+    return append(target(), lines, entries);
+  }
   // One entry each.
-  Result<std::uint64_t> append_opened(const Record& record);
-  Result<std::uint64_t> append_closed(const Record& record);
-  Result<std::uint64_t> append_service_event(const ServiceEvent& event);
+  Result<Written> append_opened(const Record& record);
+  Result<Written> append_closed(const Record& record);
+  Result<Written> append_service_event(const ServiceEvent& event);
   // Runs `done` (on the storage thread) once everything up to `ticket` is on disk; in relaxed mode,
   // at once.
   virtual void on_synced(std::uint64_t ticket,

@@ -8,6 +8,7 @@
 #include "audit/implied.hpp"
 #include "audit/join.hpp"
 #include "audit/newest_first.hpp"
+#include "audit/opened_entries.hpp"
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
@@ -17,7 +18,10 @@ namespace {
 
 using Window = NewestFirst::Window;
 
-// A search of the raw line before anything is parsed.
+constexpr std::string_view closed_mark = R"("t":"closed")";
+constexpr std::string_view service_mark = R"("t":"service")";
+
+// A search of the raw text before anything is parsed.
 bool contains(std::string_view text, std::string_view pattern) {
   return pattern.empty() ||
          memmem(text.data(), text.size(), pattern.data(), pattern.size()) != nullptr;
@@ -43,6 +47,17 @@ std::optional<json::object> readable_document(const Frame& frame) {
   return std::nullopt;
 }
 
+// nullopt: it cannot be told. Errors: audit_unavailable.
+Result<std::optional<Frame>> whole_entry(OpenedEntries& opened, const std::string& segment,
+                                         const Frame& frame) {
+  auto whole = opened.whole(segment, frame);
+  if (whole || whole.error().code != ErrorCode::malformed_json) return whole;
+  log::error("audit_document_unreadable", {{"segment", segment},
+                                           {"id", std::string(frame.id)},
+                                           {"why", whole.error().message}});
+  return std::nullopt;
+}
+
 std::string_view text_at(const json::object& o, std::string_view member) {
   return json::find_string(o, member).value_or("");
 }
@@ -52,7 +67,7 @@ std::string_view text_at(const json::object& o, std::string_view outer, std::str
   return inner ? text_at(*inner, member) : std::string_view{};
 }
 
-// LookupAttributes: each key, what a line must contain to be worth reading (empty: nothing
+// LookupAttributes: each key, what an entry must contain to be worth reading (empty: nothing
 // special), and where the value stands in a document.
 struct Attribute {
   std::string_view key;
@@ -129,8 +144,10 @@ struct Filter {
     filter.value_pattern = known->in_line(query.attribute_value);
     return filter;
   }
-  bool may_match(std::string_view line) const {
-    return contains(line, account_pattern) && contains(line, value_pattern);
+  // `line` is as it stands in the file; of the id, it alone has it.
+  bool may_match(std::string_view line, const Frame& whole) const {
+    return contains(whole.body, account_pattern) &&
+           (contains(whole.body, value_pattern) || contains(line, value_pattern));
   }
   bool matches(const json::object& document, const EventQuery& query) const {
     return !query.account.empty() && text_at(document, "recipientAccountId") == query.account &&
@@ -195,20 +212,21 @@ Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segm
   const Window window = NewestFirst::window(query.start, query.end);
   NewestFirst lines(disk, segments, window, before);
   Sequences sequences(disk, segments);
+  OpenedEntries opened(disk);
   EventPage page;
   for (;;) {
     TRY(const std::optional<Line> line, lines.next());
     if (!line) return page;
-    if (filter.may_match(line->text)) {
-      const auto frame = recover_frame(line->text);
-      if (frame && frame->kind == kind::closed && window.contains(frame->at)) {
-        auto document = readable_document(*frame);
-        if (document && filter.matches(*document, query)) {
-          add_sequence(*document, sequences.of(lines.segment(), *line));
-          TRY_VOID(join_batches(disk, segments, {lines.segment(), line->offset}, *frame, *document,
-                                now));
-          page.records.push_back(std::move(*document));
-        }
+    auto frame = contains(line->text, closed_mark) ? recover_frame(line->text) : std::nullopt;
+    if (frame && frame->kind == kind::closed && window.contains(frame->at)) {
+      TRY(frame, whole_entry(opened, lines.segment(), *frame));
+      const bool worth_it = frame && filter.may_match(line->text, *frame);
+      auto document = worth_it ? readable_document(*frame) : std::nullopt;
+      if (document && filter.matches(*document, query)) {
+        add_sequence(*document, sequences.of(lines.segment(), *line));
+        TRY_VOID(
+            join_batches(disk, segments, {lines.segment(), line->offset}, *frame, *document, now));
+        page.records.push_back(std::move(*document));
       }
     }
     if (page.records.size() == query.max_results ||
@@ -225,13 +243,16 @@ Result<std::optional<json::object>> find_request(Disk& disk,
   const std::string pattern = quoted_member("id", request_id);
   NewestFirst lines(disk, segments, {});
   Sequences sequences(disk, segments);
+  OpenedEntries opened(disk);
   for (;;) {
     TRY(const std::optional<Line> line, lines.next());
     if (!line) return std::nullopt;
     if (!contains(line->text, pattern)) continue;
-    const auto frame = recover_frame(line->text);
+    auto frame = recover_frame(line->text);
     if (!frame || frame->id != request_id) continue;
     if (frame->kind != kind::opened && frame->kind != kind::closed) continue;
+    TRY(frame, whole_entry(opened, lines.segment(), *frame));
+    if (!frame) continue;
     auto document = readable_document(*frame);
     if (!document) return document;
     add_sequence(*document, sequences.of(lines.segment(), *line));
@@ -251,7 +272,7 @@ Result<std::vector<json::object>> newest_service_events(Disk& disk,
   while (out.size() < max) {
     TRY(const std::optional<Line> line, lines.next());
     if (!line || lines.scanned() > limits::lookup_scan_bytes_max) break;
-    if (!contains(line->text, R"("t":"service")")) continue;
+    if (!contains(line->text, service_mark)) continue;
     const auto frame = recover_frame(line->text);
     if (!frame || frame->kind != kind::service || !window.contains(frame->at)) continue;
     auto document = readable_document(*frame);

@@ -56,6 +56,12 @@ struct Considered {
   Duration rtt{0}, report_age{0};
 };
 
+// Where an opened entry stands: in the file that began at `segment`, from this byte on.
+struct OpenedAt {
+  WallTime segment{};
+  std::uint64_t offset = 0;
+};
+
 // The facts of one request, borrowed: a Record lives for the call that writes it, and what it names
 // lives in the request. Everything is known when the closed entry is written; the opened entry has
 // the part above the line, and of it only what the record of a request that a crash cuts short
@@ -86,7 +92,7 @@ struct Record {
   const Sha256* body_hash = nullptr;
   std::int64_t bytes_in = 0;
   const json::object* request_metadata = nullptr;
-  std::string_view question;  // question_text() of all this, if it was asked before
+  std::optional<OpenedAt> opened;  // the entry that said so; empty: none did
   // ---------------------------------------------------------------- known at the end
   std::string_view inference_region = "none";
   std::string_view model_name;  // what really ran

@@ -112,8 +112,8 @@ TEST_F(LogTest, AHalfLineBeforeAWholeOneCostsOnlyItself) {
   crash();
   const std::string name = files->names().front();
   std::string bytes = files->bytes(name);
-  const auto third = bytes.find('\n', bytes.find(record(2).request_id) - 60) + 1;
-  bytes.insert(third, R"({"t":"closed","at":1,"id":"torn","e":{"even)");
+  const auto fourth = bytes.rfind('\n', bytes.rfind(record(2).request_id)) + 1;
+  bytes.insert(fourth, R"({"t":"closed","at":1,"id":"torn","e":{"even)");
   files->set_bytes(name, bytes);
   open();
   EXPECT_EQ(lookup().size(), 2u);

@@ -43,6 +43,7 @@ struct SegmentInfo {
 // order them: the chain then knows the file's bytes without reading them.
 struct Segment {
   std::string name;
+  WallTime start{};          // which the name says
   std::uint32_t number = 0;  // of this process's segments, from 1; part of tickets
   std::unique_ptr<Disk::File> file;
   std::mutex write_mutex;                  // held while it is written to, and its tail taken

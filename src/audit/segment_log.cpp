@@ -12,6 +12,13 @@ namespace {
 constexpr int ticket_entry_bits = 40;
 constexpr std::uint64_t ticket_entry_mask = (std::uint64_t{1} << ticket_entry_bits) - 1;
 
+Result<Log::Written> append_one(Log& log, Stage stage, const Record& record) {
+  const Log::Target target = log.target();
+  Buffer line;
+  append_entry(line, stage, record, target.start);
+  return log.append(target, line.view(), 1);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::open(std::unique_ptr<Disk> disk, Clock& clock,
@@ -21,19 +28,15 @@ Result<std::unique_ptr<Log>> Log::open(std::unique_ptr<Disk> disk, Clock& clock,
                                       std::move(recovered));
 }
 
-Result<std::uint64_t> Log::append_opened(const Record& record) {
-  Buffer line;
-  append_entry(line, Stage::opened, record);
-  return append(line.view(), 1);
+Result<Log::Written> Log::append_opened(const Record& record) {
+  return append_one(*this, Stage::opened, record);
 }
 
-Result<std::uint64_t> Log::append_closed(const Record& record) {
-  Buffer line;
-  append_entry(line, Stage::closed, record);
-  return append(line.view(), 1);
+Result<Log::Written> Log::append_closed(const Record& record) {
+  return append_one(*this, Stage::closed, record);
 }
 
-Result<std::uint64_t> Log::append_service_event(const ServiceEvent& event) {
+Result<Log::Written> Log::append_service_event(const ServiceEvent& event) {
   Buffer line;
   append_entry(line, event);
   return append(line.view(), 1);
@@ -65,12 +68,19 @@ SegmentLog::SegmentPtr SegmentLog::current() const {
   return current_;
 }
 
-Result<std::uint64_t> SegmentLog::append(std::string_view lines, std::uint64_t entries) {
-  const SegmentPtr segment = current();
-  if (!segment) return fail(unavailable());
-  const std::uint64_t synced = segment->synced;
-  if (segment->written - synced >= limits::audit_unsynced_entries_max) return fail(unavailable());
-  TRY(const std::uint64_t last, write(*segment, lines, entries));
+Log::Target SegmentLog::target() const {
+  SegmentPtr segment = current();
+  const WallTime start = segment ? segment->start : WallTime{};
+  return {.segment = std::move(segment), .start = start};
+}
+
+Result<Log::Written> SegmentLog::append(const Target& target, std::string_view lines,
+                                        std::uint64_t entries) {
+  if (!target.segment) return fail(unavailable());
+  Segment& segment = *target.segment;
+  const std::uint64_t synced = segment.synced;
+  if (segment.written - synced >= limits::audit_unsynced_entries_max) return fail(unavailable());
+  TRY(const Written written, write(segment, lines, entries));
   entries_.fetch_add(entries, std::memory_order_relaxed);
   // Counted first, then flagged; tick() clears the flag first, then reads the count: either it sees
   // this entry, or this thread sees the cleared flag.
@@ -78,21 +88,23 @@ Result<std::uint64_t> SegmentLog::append(std::string_view lines, std::uint64_t e
     dirty_since_ = clock_.mono().time_since_epoch().count();
     wake();
   }
-  return (std::uint64_t{segment->number} << ticket_entry_bits) | last;
+  return written;
 }
 
 // Whole lines, behind all others; nothing goes behind a write that failed.
-Result<std::uint64_t> SegmentLog::write(Segment& segment, std::string_view lines,
-                                        std::uint64_t entries) {
+Result<Log::Written> SegmentLog::write(Segment& segment, std::string_view lines,
+                                       std::uint64_t entries) {
   std::scoped_lock lock(segment.write_mutex);
   if (segment.failed) return fail(unavailable());
   if (const auto written = segment.file->append(lines); !written) {
     fail_segment(segment, written.error());
     return fail(unavailable());
   }
-  segment.bytes += lines.size();
+  const std::uint64_t offset = std::exchange(segment.bytes, segment.bytes + lines.size());
   segment.tail.add(lines);
-  return segment.written += entries;
+  const std::uint64_t last = segment.written += entries;
+  return Written{.ticket = (std::uint64_t{segment.number} << ticket_entry_bits) | last,
+                 .at = {.segment = segment.start, .offset = offset}};
 }
 
 void SegmentLog::wake() {

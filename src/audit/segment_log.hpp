@@ -21,7 +21,10 @@ class SegmentLog final : public Log {
   SegmentLog(std::unique_ptr<Disk> disk, Clock& clock, LogOptions options, Recovered recovered);
   ~SegmentLog() override;
 
-  Result<std::uint64_t> append(std::string_view lines, std::uint64_t entries) override;
+  using Log::append;
+  Target target() const override;
+  Result<Written> append(const Target& target, std::string_view lines,
+                         std::uint64_t entries) override;
   void on_synced(std::uint64_t ticket, std::move_only_function<void(Result<void>)> done) override;
   Durability durability() const override { return options_.durability; }
   Result<EventPage> lookup(const EventQuery& query) override;
@@ -48,7 +51,7 @@ class SegmentLog final : public Log {
 
   // The workers' side.
   SegmentPtr current() const;
-  Result<std::uint64_t> write(Segment& segment, std::string_view lines, std::uint64_t entries);
+  Result<Written> write(Segment& segment, std::string_view lines, std::uint64_t entries);
   void wake();
   void fail_segment(Segment& segment, const Error& error);
   Error unavailable() const;

@@ -72,7 +72,7 @@ void SegmentLog::retire_failed() {
 // The log's own lines go where entries go.
 bool SegmentLog::append_own(std::string_view line) {
   const SegmentPtr segment = current();
-  return segment && write(*segment, line, 0);
+  return segment && write(*segment, line, 0).has_value();
 }
 
 // True: the chain covers `name` up to `end`.
@@ -164,6 +164,7 @@ Result<SegmentLog::SegmentPtr> SegmentLog::open_segment() {
   const WallTime start = std::max(now, last_start_ + std::chrono::microseconds(1));
   auto segment = std::make_shared<Segment>();
   segment->name = segment_name(start);
+  segment->start = start;
   TRY(segment->file, disk_->open_append(segment->name));
   last_start_ = start;
   std::string first =

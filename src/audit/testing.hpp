@@ -81,6 +81,13 @@ inline Record full_record(int number, WallTime at) {
   return r;
 }
 
+// Both entries of a request.
+inline Result<Log::Written> write_both(Log& log, Record record) {
+  TRY(const Log::Written opened, log.append_opened(record));
+  record.opened = opened.at;
+  return log.append_closed(record);
+}
+
 class LogTest : public ::testing::Test {
  protected:
   // Opens the log over the present files; what was open before is destroyed in good order.
@@ -97,10 +104,7 @@ class LogTest : public ::testing::Test {
     files = std::move(left);
   }
   Record record(int number) const { return full_record(number, loop_clock().wall()); }
-  void write(int number) {
-    ASSERT_TRUE(log->append_opened(record(number)));
-    ASSERT_TRUE(log->append_closed(record(number)));
-  }
+  void write(int number) { ASSERT_TRUE(write_both(*log, record(number))); }
   // One tick, `step` later.
   void tick(Duration step = limits::sync_interval) {
     loop.run_for(step);

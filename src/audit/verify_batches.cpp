@@ -9,6 +9,7 @@
 #include "audit/document.hpp"
 #include "audit/join.hpp"
 #include "audit/lines.hpp"
+#include "audit/opened_entries.hpp"
 #include "audit/segment.hpp"
 
 namespace tidegate::audit {
@@ -16,11 +17,12 @@ namespace {
 
 class Verifier {
  public:
-  explicit Verifier(KeyTrust& trust) : trust_(trust) {}
+  Verifier(Disk& disk, KeyTrust& trust) : opened_(disk), trust_(trust) {}
 
-  void look_at(const std::string& file, const Line& line) {
+  // Errors: audit_unavailable.
+  Result<void> look_at(const std::string& file, const Line& line) {
     const auto frame = recover_frame(line.text);
-    if (!frame) return;
+    if (!frame) return {};
     newest_ = std::max(newest_, frame->at);
     if (frame->kind == kind::endorsement) {
       ++report_.endorsements;
@@ -30,11 +32,12 @@ class Verifier {
     } else if (frame->kind == kind::batch) {
       look_at_batch(file, line, *frame);
     } else if (frame->kind == kind::closed && frame->body.contains(R"("token":")")) {
-      const auto record = document(*frame);
-      if (!record) return find(file, line, "a record cannot be read");
-      const std::int64_t ended = ended_at(*frame, *record);
-      for (const AwaitedLeaf& leaf : leaves_of(*record)) await(leaf, *frame, ended);
+      const auto whole = opened_.whole(file, *frame);
+      if (whole && *whole) look_at_record(file, line, **whole);
+      if (!whole && whole.error().code != ErrorCode::malformed_json) return fail(whole.error());
+      if (!whole) find(file, line, whole.error().message);
     }
+    return {};
   }
 
   BatchReport finish() {
@@ -71,6 +74,13 @@ class Verifier {
 
   BatchReport::Count& count_of(attest::Of of) {
     return of == attest::Of::attestations ? report_.attestations : report_.tokens;
+  }
+
+  void look_at_record(const std::string& file, const Line& line, const Frame& closed) {
+    const auto record = document(closed);
+    if (!record) return find(file, line, "a record cannot be read");
+    const std::int64_t ended = ended_at(closed, *record);
+    for (const AwaitedLeaf& leaf : leaves_of(*record)) await(leaf, closed, ended);
   }
 
   void look_at_batch(const std::string& file, const Line& line, const Frame& frame) {
@@ -110,6 +120,7 @@ class Verifier {
     }
   }
 
+  OpenedEntries opened_;
   KeyTrust& trust_;
   BatchReport report_;
   std::map<Duty, Book> books_;
@@ -123,13 +134,13 @@ Result<BatchReport> verify_batches(Disk& disk, KeyTrust& trust) {
   TRY(std::vector<std::string> names, disk.list());
   std::erase_if(names, [](const std::string& name) { return !segment_start(name); });
   std::ranges::sort(names);
-  Verifier verifier(trust);
+  Verifier verifier(disk, trust);
   for (const std::string& name : names) {
     ForwardLines lines(disk, name, 0, UINT64_MAX);
     for (;;) {
       TRY(const std::optional<Line> line, lines.next());
       if (!line) break;
-      verifier.look_at(name, *line);
+      TRY_VOID(verifier.look_at(name, *line));
     }
   }
   return verifier.finish();

@@ -22,9 +22,10 @@ using When = Attestations::When;
 class CountingLog final : public audit::Log {
  public:
   std::uint64_t bytes = 0;
-  Result<std::uint64_t> append(std::string_view lines, std::uint64_t) override {
+  Target target() const override { return {}; }
+  Result<Written> append(const Target&, std::string_view lines, std::uint64_t) override {
     bytes += lines.size();
-    return 1;
+    return Written{};
   }
   void on_synced(std::uint64_t, std::move_only_function<void(Result<void>)> done) override {
     done({});

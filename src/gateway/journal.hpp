@@ -20,7 +20,7 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Await it at once: the entry is there when it resumes; a ticket for Log::on_synced().
+  // Await it at once: the entry is there when it resumes, in the place that it returns.
   class [[nodiscard]] Append {
    public:
     bool await_ready() const noexcept { return false; }
@@ -30,30 +30,35 @@ class Journal {
       journal_.waiting_.push_back(this);
       if (writes_) journal_.loop_.resume_soon(handle);
     }
-    Result<std::uint64_t> await_resume() {
+    Result<audit::Log::Written> await_resume() {
       if (!outcome_) journal_.write();
+      if (*outcome_) (*outcome_)->at.offset += line_;
       return *std::move(outcome_);
     }
 
    private:
     friend class Journal;
-    explicit Append(Journal& journal) : journal_(journal) {}
+    Append(Journal& journal, std::size_t line) : journal_(journal), line_(line) {}
     Journal& journal_;
+    std::size_t line_;  // where it begins in lines_
     std::coroutine_handle<> handle_;
     bool writes_ = false;  // the first of its turn
-    std::optional<Result<std::uint64_t>> outcome_;
+    std::optional<Result<audit::Log::Written>> outcome_;
   };
 
   // `record` is read before this returns.
   Append append(audit::Stage stage, const audit::Record& record) {
     if (lines_.size() >= limits::journal_bytes_max) write();
-    audit::append_entry(lines_, stage, record);
-    return Append(*this);
+    if (waiting_.empty()) target_ = log_.target();
+    const std::size_t line = lines_.size();
+    audit::append_entry(lines_, stage, record, target_.start);
+    return Append(*this, line);
   }
 
  private:
   void write() {
-    const Result<std::uint64_t> outcome = log_.append(lines_.view(), waiting_.size());
+    const auto outcome = log_.append(target_, lines_.view(), waiting_.size());
+    target_ = {};
     lines_.clear();
     for (Append* waiting : waiting_) {
       waiting->outcome_ = outcome;
@@ -64,6 +69,7 @@ class Journal {
 
   Loop& loop_;
   audit::Log& log_;
+  audit::Log::Target target_;  // of lines_
   audit::Buffer lines_;
   std::vector<Append*> waiting_;  // whose entries are in lines_
 };

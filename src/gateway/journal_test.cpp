@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <ranges>
+
 #include "audit/memory_disk.hpp"
 #include "base/virtual_loop.hpp"
 
@@ -31,7 +34,7 @@ class JournalTest : public ::testing::Test {
   };
   static Task<void> request(JournalTest& test, int entries, std::string_view agent = {}) {
     audit::Record record;
-    record.request_id = "r";
+    record.request_id = test.id();
     record.user_agent = agent;
     for (int i = 0; i < entries; ++i) {
       const auto written = co_await test.journal.append(audit::Stage::closed, record);
@@ -40,6 +43,19 @@ class JournalTest : public ::testing::Test {
     }
   }
 
+  std::string_view id() { return ids.emplace_back(std::to_string(ids.size())); }
+  // Opened and closed in one turn each; the place of the first is in the second.
+  static Task<void> both(JournalTest& test) {
+    audit::Record record;
+    record.request_id = test.id();
+    record.user_agent = record.request_id;
+    const auto opened = co_await test.journal.append(audit::Stage::opened, record);
+    if (!opened) co_return;
+    record.opened = opened->at;
+    (void)co_await test.journal.append(audit::Stage::closed, record);
+  }
+
+  std::deque<std::string> ids;
   VirtualLoop loop;
   TestLog log{loop.clock()};
   Journal journal{loop, log.log()};
@@ -60,6 +76,19 @@ TEST_F(JournalTest, LaterOnesGoWithTheNextWrite) {
   loop.run_for(1ms);
   EXPECT_EQ(outcome.recorded, 6);
   EXPECT_EQ(log.entries(), 6u);
+}
+
+TEST_F(JournalTest, AnEntryIsWhereItSays) {
+  for (int i = 0; i < 3; ++i) spawn(request(*this, 1));
+  for (int i = 0; i < 5; ++i) spawn(both(*this));
+  loop.run_for(1ms);
+  ASSERT_EQ(ids.size(), 8u);
+  for (const std::string& id : ids | std::views::drop(3)) {
+    const auto found = log.log().find(id);
+    ASSERT_TRUE(found && *found) << id;
+    EXPECT_EQ((*found)->at("userAgent"), id.c_str()) << "which its opened entry says";
+    EXPECT_NE((*found)->at("tidegate").at("outcome"), "InProgress");
+  }
 }
 
 TEST_F(JournalTest, AFailedWriteRefusesAllThatWereInIt) {

@@ -69,7 +69,8 @@ Task<Result<Answer>> Pipeline::run(http::Exchange& exchange, Trail& trail) {
   CO_TRY(trail.permit, authorize(trail));       // may they
   CO_TRY(auto admitted, admit(*trail.permit));  // is there room for one more
   trail.admitted.emplace(std::move(admitted));
-  CO_TRY_VOID(co_await open_record(exchange, trail));  // before a byte leaves for a model
+  CO_TRY(const auto opened, co_await open_record(exchange, trail));  // before a byte leaves
+  trail.opened = opened.at;
   co_await worker_.loop().step_end();
   const MonoTime deadline = worker_.loop().now() + region_.config().capacity_wait;
   for (int left = limits::attempts_max;;) {

@@ -57,7 +57,7 @@ class Pipeline final : public http::Handler {
   Task<Result<routing::Decision>> route(http::Exchange& exchange, Trail& trail,
                                         MonoTime deadline);                   // route.cpp
   Task<model::Attempt> execute(http::Exchange& exchange, Trail& trail);       // execute.cpp
-  Journal::Append open_record(const http::Exchange& exchange, Trail& trail);  // record.cpp
+  Journal::Append open_record(const http::Exchange& exchange, const Trail& trail);  // record.cpp
   Task<Result<void>> record(const http::Exchange& exchange, Trail& trail,
                             const Result<Answer>& outcome);
   Journal::Append close_record(const http::Exchange& exchange, const Trail& trail,

@@ -92,15 +92,12 @@ audit::Record Pipeline::make_record(const http::Exchange& exchange, const Trail&
       r.profile_version = trail.target->profile->version;
     }
   }
-  r.question = trail.question;
+  r.opened = trail.opened;
   return r;
 }
 
-Journal::Append Pipeline::open_record(const http::Exchange& exchange, Trail& trail) {
-  audit::Record r = make_record(exchange, trail);
-  trail.question = audit::question_text(r);
-  r.question = trail.question;
-  return journal_.append(audit::Stage::opened, r);
+Journal::Append Pipeline::open_record(const http::Exchange& exchange, const Trail& trail) {
+  return journal_.append(audit::Stage::opened, make_record(exchange, trail));
 }
 
 Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail,
@@ -114,12 +111,12 @@ Task<Result<void>> Pipeline::record(const http::Exchange& exchange, Trail& trail
     }
     co_return Result<void>{};
   }
-  CO_TRY(const std::uint64_t ticket, co_await close_record(exchange, trail, outcome));
+  CO_TRY(const audit::Log::Written closed, co_await close_record(exchange, trail, outcome));
   for (const auto& [region, leaf] : trail.attested) {
     region_.attestations().expect(attest::Of::attestations, region, leaf, trail.request_id);
   }
   if (region_.log().durability() == audit::Durability::strict) {
-    co_return co_await synced(worker_.loop(), region_.log(), ticket);
+    co_return co_await synced(worker_.loop(), region_.log(), closed.ticket);
   }
   co_return Result<void>{};
 }

@@ -130,7 +130,7 @@ struct Trail {
   const chat::Format* format = nullptr;          // how the caller speaks
   std::unique_ptr<const chat::Request> request;  // the body, understood
   std::optional<Admitted> admitted;
-  std::string question;                       // what its two entries in the audit log say alike
+  std::optional<audit::OpenedAt> opened;      // its entry in the audit log
   std::optional<routing::Decision> decision;  // the last one
   std::vector<model::Attempt> attempts;
   std::vector<audit::AttemptRecord> attempt_records;

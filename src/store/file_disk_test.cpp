@@ -20,6 +20,7 @@ namespace tidegate::store {
 namespace {
 
 using audit::testing::full_record;
+using audit::testing::write_both;
 
 mode_t mode_of(const std::string& path) {
   struct stat status{};
@@ -116,7 +117,7 @@ TEST(AuditLogOnFiles, SurvivesKill) {
       auto log = open_log(path, clock, audit::Durability::relaxed);
       for (int i = round * 1'000;; ++i) {
         const audit::Record record = full_record(i, clock.wall());
-        if (!log->append_opened(record) || !log->append_closed(record)) ::_exit(1);
+        if (!write_both(*log, record)) ::_exit(1);
         if (::write(pipe[1], "x", 1) != 1) ::_exit(2);
         if (i % 7 == 0) log->tick();
       }
@@ -185,11 +186,10 @@ TEST(StorageThread, SyncsRelaxedAndStrict) {
         workers.emplace_back([&, worker] {
           for (int i = 0; i < 100; ++i) {
             const auto record = full_record(worker * 100 + i, clock.wall());
-            EXPECT_TRUE(log->append_opened(record));
-            const auto ticket = log->append_closed(record);
-            ASSERT_TRUE(ticket);
+            const auto closed = write_both(*log, record);
+            ASSERT_TRUE(closed);
             std::promise<bool> synced;
-            log->on_synced(*ticket, [&](Result<void> done) { synced.set_value(done.has_value()); });
+            log->on_synced(closed->ticket, [&](Result<void> done) { synced.set_value(done.has_value()); });
             EXPECT_TRUE(synced.get_future().get());
           }
         });

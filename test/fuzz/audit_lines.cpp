@@ -9,6 +9,7 @@
 #include "audit/document.hpp"
 #include "audit/frame.hpp"
 #include "audit/memory_disk.hpp"
+#include "audit/opened_entries.hpp"
 #include "audit/recovery.hpp"
 #include "audit/verify.hpp"
 #include "fuzz.hpp"
@@ -77,6 +78,15 @@ FUZZ_TARGET(data, size) {
   for (const auto line : std::views::split(std::string_view(entries), '\n')) {
     if (const auto frame = audit::parse_frame(std::string_view(line)))
       (void)audit::document(*frame);
+  }
+  // The same with one opened entry in front, which closed ones may name.
+  const std::string front = audit::frame_line(audit::kind::opened, {}, "id", R"({"arn":"a"})");
+  files->set_bytes(name, front + entries);
+  audit::OpenedEntries opened(disk);
+  for (const std::string& line : lines_of(audit::ForwardLines(disk, name, 0, std::string::npos))) {
+    const auto frame = audit::parse_frame(line);
+    const auto whole = frame ? opened.whole(name, *frame) : std::nullopt;
+    if (whole && *whole) (void)audit::document(**whole);
   }
   read(entries);
   return 0;

@@ -207,15 +207,23 @@ def endorsement_holds(endorsement: dict, bundle: pathlib.Path) -> bool:
 
 
 def entries_of(log: pathlib.Path):
+    """Kind, id and body of each; a closed entry with what its opened one says."""
     for file in sorted(log.glob("audit-*.jsonl")):
-        for line in file.read_bytes().split(b"\n")[:-1]:  # what has no line feed yet is being written
+        data = file.read_bytes()
+        for line in data.split(b"\n")[:-1]:  # what has no line feed yet is being written
             entry = json.loads(line)
-            yield entry["t"], entry["id"], entry["e"]
+            body = entry["e"]
+            if entry["t"] == "closed" and "opened" in body:
+                at = body.pop("opened")
+                opened = json.loads(data[at:data.index(b"\n", at)])
+                assert (opened["t"], opened["id"]) == ("opened", entry["id"])
+                body = opened["e"] | body
+            yield entry["t"], entry["id"], body
 
 
 def attestation_of(request_id: str, entry: dict, attempt: dict) -> dict:
     attested = attempt["attestation"]
-    return {"answer": attested["answer"], "body": entry["bodySha256"], "dst": attempt["region"],
+    return {"answer": attested["answer"], "body": entry["bodySha256"], "dst": attempt.get("region", entry["inferenceRegion"]),
             "outcome": attested["outcome"], "rid": request_id, "row": attested.get("row", entry["rowHash"]),
             "src": entry["region"], "t": attested["t"], "token": attempt["token"], "v": 1}
 
