@@ -175,9 +175,8 @@ TEST(Entry, SaysOfOtherAttemptsAll) {
     EXPECT_EQ(at(read, "region"), '"' + attempt.region + '"') << name;
     EXPECT_EQ(at(read, "outcome"), '"' + attempt.outcome + '"') << name;
     EXPECT_EQ(at(read, "bytesReceived"), std::to_string(attempt.bytes_received)) << name;
-    EXPECT_EQ(at(read, "firstByteMs"), attempt.first_byte_ms < 0
-                                           ? "(absent)"
-                                           : std::to_string(attempt.first_byte_ms))
+    EXPECT_EQ(at(read, "firstByteMs"),
+              attempt.first_byte_ms < 0 ? "(absent)" : std::to_string(attempt.first_byte_ms))
         << name;
     EXPECT_EQ(at(read, "error"), attempt.error.empty() ? "(absent)" : R"("it broke")") << name;
   }

@@ -95,7 +95,8 @@ TEST_F(LogTest, StrictWaitsForTheSync) {
 TEST_F(LogTest, RelaxedDoesNotWait) {
   open();
   bool done = false;
-  log->on_synced(log->append_closed(record(1))->ticket, [&](Result<void> r) { done = r.has_value(); });
+  log->on_synced(log->append_closed(record(1))->ticket,
+                 [&](Result<void> r) { done = r.has_value(); });
   EXPECT_TRUE(done);
   EXPECT_EQ(log->health().unsynced, 1u);
   log->tick();

@@ -52,9 +52,8 @@ Result<std::optional<Frame>> whole_entry(OpenedEntries& opened, const std::strin
                                          const Frame& frame) {
   auto whole = opened.whole(segment, frame);
   if (whole || whole.error().code != ErrorCode::malformed_json) return whole;
-  log::error("audit_document_unreadable", {{"segment", segment},
-                                           {"id", std::string(frame.id)},
-                                           {"why", whole.error().message}});
+  log::error("audit_document_unreadable",
+             {{"segment", segment}, {"id", std::string(frame.id)}, {"why", whole.error().message}});
   return std::nullopt;
 }
 

@@ -60,9 +60,9 @@ TEST(OpenedEntries, OthersAreAsTheyStand) {
   const std::string line = line_of(Stage::closed, full_record(7, noon));
   Segment segment(line);
   EXPECT_EQ((*segment.whole(0))->body, parse_frame(line.substr(0, line.size() - 1))->body);
-  for (const char* body : {"{}", "[]", R"({"opened":})", R"({"opened":1.5})", R"({"opened":"1"})",
-                           R"({"opened":-1})", R"({"opened":99999999999999999999})",
-                           R"({ "opened":1})", R"({"openedIn":"x"})"}) {
+  for (const char* body :
+       {"{}", "[]", R"({"opened":})", R"({"opened":1.5})", R"({"opened":"1"})", R"({"opened":-1})",
+        R"({"opened":99999999999999999999})", R"({ "opened":1})", R"({"openedIn":"x"})"}) {
     Segment other(frame_line(kind::closed, noon, "r", body));
     EXPECT_EQ((*other.whole(0))->body, body);
   }

@@ -55,8 +55,8 @@ class Pipeline final : public http::Handler {
   Result<Permit> authorize(Trail& trail);                          // authorize.cpp
   Result<Admitted> admit(const Permit& permit);                    // admit.cpp
   Task<Result<routing::Decision>> route(http::Exchange& exchange, Trail& trail,
-                                        MonoTime deadline);                   // route.cpp
-  Task<model::Attempt> execute(http::Exchange& exchange, Trail& trail);       // execute.cpp
+                                        MonoTime deadline);                         // route.cpp
+  Task<model::Attempt> execute(http::Exchange& exchange, Trail& trail);             // execute.cpp
   Journal::Append open_record(const http::Exchange& exchange, const Trail& trail);  // record.cpp
   Task<Result<void>> record(const http::Exchange& exchange, Trail& trail,
                             const Result<Answer>& outcome);

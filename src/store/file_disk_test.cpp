@@ -189,7 +189,8 @@ TEST(StorageThread, SyncsRelaxedAndStrict) {
             const auto closed = write_both(*log, record);
             ASSERT_TRUE(closed);
             std::promise<bool> synced;
-            log->on_synced(closed->ticket, [&](Result<void> done) { synced.set_value(done.has_value()); });
+            log->on_synced(closed->ticket,
+                           [&](Result<void> done) { synced.set_value(done.has_value()); });
             EXPECT_TRUE(synced.get_future().get());
           }
         });
