@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/byte_blocks.hpp"
 #include "base/limits.hpp"
 
 namespace tidegate::audit {
@@ -23,35 +24,9 @@ void append_escaped(Buffer& out, std::string_view text) {
   out += quoted;
 }
 
-// Which of `Bytes` bytes need an escape or are no ASCII: those above 0x7f are negative, so that one
-// comparison finds them with the control characters.
-template <int Bytes>
-using Vector [[gnu::vector_size(Bytes)]] = signed char;
-template <int Bytes>
-Vector<Bytes> special(const char* at) {
-  Vector<Bytes> v;
-  std::memcpy(&v, at, sizeof v);
-  return (v < 0x20) | (v == '"') | (v == '\\');
-}
-
-// Blocks from the front, and one that ends with the text: no byte is left over.
-template <int Bytes>
-bool is_plain_in_blocks(std::string_view text) {
-  Vector<Bytes> bad = special<Bytes>(text.data() + text.size() - Bytes);
-  for (std::size_t at = 0; at + Bytes <= text.size(); at += Bytes) {
-    bad |= special<Bytes>(text.data() + at);
-  }
-  std::uint64_t words[Bytes / 8];
-  std::memcpy(words, &bad, sizeof words);
-  return std::ranges::all_of(words, [](std::uint64_t word) { return word == 0; });
-}
-
 // ASCII without control characters, quotes and backslashes: the same bytes in JSON.
 bool is_plain(std::string_view text) {
-  if (text.size() >= 16) return is_plain_in_blocks<16>(text);
-  if (text.size() >= 8) return is_plain_in_blocks<8>(text);
-  return std::ranges::all_of(
-      text, [](char c) { return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\'; });
+  return has_none(text, [](auto v) { return (v < 0x20) | (v == '"') | (v == '\\'); });
 }
 
 // `number` in `digits` places; returns the place behind them.
@@ -114,7 +89,11 @@ void replace_if_too_large(Buffer& out, std::size_t start) {
 }
 
 void append_number(Buffer& out, std::int64_t number) {
-  append_chars(out, number);
+  if (number >= 0 && number < 10) {  // as half of them
+    out += static_cast<char>('0' + number);
+  } else {
+    append_chars(out, number);
+  }
 }
 
 void append_foreign(Buffer& out, std::string_view text, std::size_t bytes_max) {

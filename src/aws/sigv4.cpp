@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "base/byte_blocks.hpp"
+
 namespace tidegate::aws {
 namespace {
 
@@ -61,6 +63,11 @@ void append_query(std::string& out, std::string_view query) {
 
 // Trimmed, and each run of white space inside is one space.
 void append_header_value(std::string& out, std::string_view value) {
+  // As most are: nothing to trim.
+  if (has_none(value, [](auto v) { return v <= ' '; })) {
+    out += value;
+    return;
+  }
   constexpr std::string_view space = " \t\r\n";
   for (bool first = true;; first = false) {
     const auto start = value.find_first_not_of(space);

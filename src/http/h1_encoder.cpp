@@ -1,4 +1,5 @@
 // Writes the heads of requests, and answers with their framing.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -9,22 +10,24 @@
 namespace tidegate::http::h1 {
 namespace {
 
-// Handlers pass on text that came from elsewhere; a line break in it must not become a header.
-void append_value(std::string& to, std::string_view value) {
-  const std::size_t start = to.size();
-  to += value;
-  if (!is_field_text(value)) {
-    for (std::size_t i = start; i < to.size(); ++i) {
-      if (!is_field_byte(to[i])) to[i] = ' ';
-    }
-  }
+void append_all(std::string& to, std::initializer_list<std::string_view> parts) {
+  std::size_t size = to.size();
+  for (const std::string_view part : parts) size += part.size();
+  to.resize_and_overwrite(size, [&, at = to.size()](char* data, std::size_t) {
+    char* out = data + at;
+    for (const std::string_view part : parts) out += part.copy(out, part.size());
+    return size;
+  });
 }
 
 void append_header(std::string& to, std::string_view name, std::string_view value) {
-  to += name;
-  to += ": ";
-  append_value(to, value);
-  to += "\r\n";
+  append_all(to, {name, ": ", value, "\r\n"});
+  if (is_field_text(value)) return;
+  // Handlers pass on text that came from elsewhere; a line break in it must not become a header.
+  const auto end = to.end() - 2;
+  std::replace_if(
+      end - static_cast<std::ptrdiff_t>(value.size()), end,
+      [](char c) { return !is_field_byte(c); }, ' ');
 }
 
 // The encoder alone frames the message and dates it.
@@ -144,10 +147,7 @@ Result<std::string> encode_request_head(const ClientRequest& request, std::strin
   append_header(to, "host", host);
   for (const Header& header : request.headers) {
     if (!all_of(header.name, token) || !is_field_text(header.value)) return refuse("header");
-    to += header.name;
-    to += ": ";
-    to += header.value;
-    to += "\r\n";
+    append_all(to, {header.name, ": ", header.value, "\r\n"});
   }
   const std::size_t body_bytes = request.front.size() + request.body.size();
   if (body_bytes > 0 || request.method == "POST" || request.method == "PUT") {

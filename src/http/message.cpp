@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/byte_blocks.hpp"
+
 namespace tidegate::http {
 
 void Headers::add(std::string_view name, std::string_view value) {
@@ -16,7 +18,11 @@ void Headers::add(std::string_view name, std::string_view value) {
     grown = text_;
     old = std::exchange(text_, std::move(grown));
   }
-  text_.append(name).append(value);
+  text_.resize_and_overwrite(at + name.size() + value.size(), [&](char* data, std::size_t size) {
+    name.copy(data + at, name.size());
+    value.copy(data + at + name.size(), value.size());
+    return size;
+  });
   if (fields_.size() == fields_.capacity())
     fields_.reserve(std::max(2 * fields_.size(), std::size_t{8}));
   add_field(at, name.size(), at + name.size(), value.size());
@@ -25,7 +31,7 @@ void Headers::add(std::string_view name, std::string_view value) {
 namespace {
 
 bool is_visible(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+  return has_none(text, [](auto v) { return (v <= 0x20) | (v == 0x7f); });
 }
 
 }  // namespace
