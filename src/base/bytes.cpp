@@ -139,24 +139,25 @@ Sha256 hmac_sha256(std::string_view key, std::string_view data) {
 }
 
 namespace {
-// The eight digits of four bytes, as they lie in memory: each digit in a byte of its own.
-std::uint64_t hex_of(std::uint32_t four_bytes) {
-  std::uint64_t digits = four_bytes;
-  digits = (digits | digits << 16) & 0x0000ffff0000ffff;
-  digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
-  digits = (digits >> 4 | digits << 8) & 0x0f0f0f0f0f0f0f0f;
-  const std::uint64_t letters = (digits + 0x0606060606060606) >> 4 & 0x0101010101010101;
-  return digits + 0x3030303030303030 + letters * ('a' - '9' - 1);
+using SixteenBytes [[gnu::vector_size(16)]] = std::uint8_t;
+
+// Of numbers below 16.
+SixteenBytes hex_of(SixteenBytes v) {
+  const auto is_letter = reinterpret_cast<SixteenBytes>(v > 9);  // all bits set
+  return v + '0' + (is_letter & ('a' - '9' - 1));
 }
 }  // namespace
 
 void write_hex(std::string_view bytes, char* to) {
-  static_assert(std::endian::native == std::endian::little);
-  for (; bytes.size() >= 4; bytes.remove_prefix(4), to += 8) {
-    std::uint32_t four;
-    std::memcpy(&four, bytes.data(), sizeof four);
-    const std::uint64_t eight = hex_of(four);
-    std::memcpy(to, &eight, sizeof eight);
+  for (SixteenBytes v; bytes.size() >= sizeof v; bytes.remove_prefix(sizeof v)) {
+    std::memcpy(&v, bytes.data(), sizeof v);
+    const SixteenBytes high = hex_of(v >> 4), low = hex_of(v & 15);
+    const SixteenBytes digits[] = {
+        __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+        __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
+                                31)};
+    std::memcpy(to, digits, sizeof digits);
+    to += sizeof digits;
   }
   for (const char c : bytes) {
     const auto b = static_cast<std::uint8_t>(c);
