@@ -221,11 +221,14 @@ struct KeyChecker : Handler {
 // they are an error, because two readers could choose differently.
 std::size_t members_in(const value& v) {
   std::size_t count = 0;
+  const auto add = [&](const value& inner) {
+    if (inner.is_structured()) count += members_in(inner);
+  };
   if (const auto* o = v.if_object()) {
     count = o->size();
-    for (const auto& member : *o) count += members_in(member.value());
+    for (const auto& member : *o) add(member.value());
   } else if (const auto* a = v.if_array()) {
-    for (const value& item : *a) count += members_in(item);
+    for (const value& item : *a) add(item);
   }
   return count;
 }
