@@ -114,12 +114,12 @@ ChainEntry Chain::next_entry(const std::string& segment, std::string_view bytes,
 void Chain::note(const Frame& frame, const std::string& segment) {
   if (frame.kind == kind::opened) {
     if (open_.size() >= limits::audit_open_entries_max) return;
-    if (open_.contains(frame.id)) return;
-    const auto in = open_in_.try_emplace(segment, 0).first;
-    open_.emplace(frame.id, in);
-    ++in->second;
+    const auto [open, is_new] = open_.try_emplace(id_of(frame.id));
+    if (!is_new) return;
+    open->second = open_in_.try_emplace(segment, 0).first;
+    ++open->second->second;
   } else if (frame.kind == kind::closed) {
-    const auto found = open_.find(frame.id);
+    const auto found = open_.find(id_of(frame.id));
     if (found == open_.end()) return;
     if (--found->second->second == 0) open_in_.erase(found->second);
     open_.erase(found);

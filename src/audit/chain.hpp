@@ -6,10 +6,12 @@
 // nothing else.
 #pragma once
 
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
 #include "audit/segment.hpp"
 #include "base/bytes.hpp"
@@ -74,10 +76,19 @@ class Chain {
   ChainEntry next_entry(const std::string& segment, std::string_view bytes,
                         std::uint64_t count) const;
 
-  // Ids are looked up as they stand in a line.
+  // Of a request, a UUID's 36 characters.
+  using Id = std::array<char, 36>;
+  static Id id_of(std::string_view text) {
+    Id id{};
+    text.copy(id.data(), id.size());
+    return id;
+  }
   struct IdHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view id) const { return std::hash<std::string_view>{}(id); }
+    std::size_t operator()(const Id& id) const {  // its last twelve digits are as random as any
+      std::uint64_t eight;
+      std::memcpy(&eight, id.data() + id.size() - sizeof eight, sizeof eight);
+      return eight;
+    }
   };
   using OpenIn = std::map<std::string, std::size_t>;
 
@@ -87,7 +98,7 @@ class Chain {
   Sha256 hash_{};
   // How many opened entries without a closed one a segment has, and where each of them is.
   OpenIn open_in_;
-  std::unordered_map<std::string, OpenIn::iterator, IdHash, std::equal_to<>> open_;
+  boost::unordered_flat_map<Id, OpenIn::iterator, IdHash> open_;
 };
 
 }  // namespace tidegate::audit
