@@ -1,5 +1,7 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/byte_blocks.hpp"
 #include "base/bytes.hpp"
 #include "base/json.hpp"
 #include "base/rng.hpp"
@@ -35,6 +37,41 @@ TEST(Bytes, Base64RoundTripsAndIsStrict) {
   EXPECT_FALSE(from_base64("Zm9vYh=="));  // stray bits
   EXPECT_FALSE(from_base64("Zm9v Yg="));
   EXPECT_FALSE(from_hex("0g"));
+}
+
+// In every length around the sizes of the blocks, and at every place.
+TEST(Bytes, ABadByteIsFoundWhereverItIs) {
+  for (std::size_t size = 0; size <= 70; ++size) {
+    std::string text(size, 'a');
+    EXPECT_TRUE(has_none(text, [](auto v) { return v == '!'; })) << size;
+    EXPECT_TRUE(is_valid_utf8(text)) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      text[at] = '!';
+      EXPECT_FALSE(has_none(text, [](auto v) { return v == '!'; })) << size << ' ' << at;
+      text[at] = '\x80';
+      EXPECT_FALSE(is_valid_utf8(text)) << size << ' ' << at;
+      text[at] = 'a';
+    }
+  }
+}
+
+TEST(Bytes, DigitsOfEveryLengthAreReadBack) {
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) {
+    std::string expected;
+    for (const char c : bytes) expected += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    EXPECT_EQ(to_hex(bytes), expected) << i;
+    EXPECT_EQ(from_hex(to_hex(bytes)), bytes) << i;
+    EXPECT_EQ(from_base64(to_base64(bytes)), bytes) << i;
+    const std::string url = to_base64url(bytes);
+    EXPECT_EQ(from_base64url(url), bytes) << i;
+    if (!url.empty()) {
+      std::string bad = url;
+      bad[static_cast<std::size_t>(i) % bad.size()] = '+';
+      EXPECT_FALSE(from_base64url(bad)) << i;
+    }
+    bytes += static_cast<char>(i * 7);
+  }
 }
 
 TEST(Bytes, Utf8IsRfc3629) {

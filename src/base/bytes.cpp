@@ -10,6 +10,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/byte_blocks.hpp"
+
 namespace tidegate {
 namespace {
 
@@ -30,12 +32,11 @@ std::string encode64(std::string_view in, const char* alphabet, Padding padding)
   char* to = out.data();
   std::size_t i = 0;
   const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(in[at]); };
-  for (; i + 3 <= in.size(); i += 3) {
+  for (; i + 3 <= in.size(); i += 3, to += 4) {
     const std::uint32_t v = (byte(i) << 16) | (byte(i + 1) << 8) | byte(i + 2);
-    *to++ = alphabet[v >> 18];
-    *to++ = alphabet[(v >> 12) & 63];
-    *to++ = alphabet[(v >> 6) & 63];
-    *to++ = alphabet[v & 63];
+    const std::array four{alphabet[v >> 18], alphabet[(v >> 12) & 63], alphabet[(v >> 6) & 63],
+                          alphabet[v & 63]};
+    std::memcpy(to, four.data(), four.size());
   }
   if (rest > 0) {
     const std::uint32_t v = (byte(i) << 16) | (rest == 2 ? byte(i + 1) << 8 : 0);
@@ -68,19 +69,27 @@ std::optional<std::string> decode64(std::string_view in, const std::array<std::i
   if (in.size() % 4 == 1) return std::nullopt;
   std::string out(in.size() * 6 / 8, '\0');
   char* to = out.data();
-  std::uint32_t bits = 0;
-  int have = 0;
+  const auto value = [&](char c) -> int { return values[static_cast<std::uint8_t>(c)]; };
+  for (; in.size() >= 4; in.remove_prefix(4), to += 3) {
+    const int a = value(in[0]), b = value(in[1]), c = value(in[2]), d = value(in[3]);
+    if ((a | b | c | d) < 0) return std::nullopt;
+    const int v = a << 18 | b << 12 | c << 6 | d;
+    const std::array three{static_cast<char>(v >> 16), static_cast<char>(v >> 8),
+                           static_cast<char>(v)};
+    std::memcpy(to, three.data(), three.size());
+  }
+  int bits = 0, have = 0;
   for (const char c : in) {
-    const std::int8_t v = values[static_cast<std::uint8_t>(c)];
+    const int v = value(c);
     if (v < 0) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(v);
+    bits = bits << 6 | v;
     have += 6;
     if (have >= 8) {
       have -= 8;
-      *to++ = static_cast<char>((bits >> have) & 0xff);
+      *to++ = static_cast<char>(bits >> have);
     }
   }
-  if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;
+  if ((bits & ((1 << have) - 1)) != 0) return std::nullopt;
   return out;
 }
 
@@ -234,8 +243,9 @@ std::string to_lower_ascii(std::string_view text) {
 
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text) {
+  constexpr std::size_t name_bytes = 64;  // nearly always all ASCII
+  if (text.size() <= name_bytes && has_none(text, [](auto v) { return v < 0; })) return true;
   for (std::size_t i = 0; i < text.size();) {
-    // Nearly always all ASCII, and often a name.
     constexpr std::uint64_t highs = 0x8080'8080'8080'8080;
     if (std::array<std::uint64_t, 4> words; text.size() - i >= sizeof words) {
       std::memcpy(words.data(), text.data() + i, sizeof words);
