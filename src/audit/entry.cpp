@@ -95,7 +95,7 @@ void append_considered(Buffer& out, const Considered& candidate, const Record& r
   }
   o.number(R"("free":)", candidate.free);
   if (candidate.rtt != Duration(0)) {
-    append_value(o.member(R"("rttMs":)"), json::value(seconds(candidate.rtt) * 1000));
+    append_millis(o.member(R"("rttMs":)"), candidate.rtt);
     o.number(R"("reportAgeMs":)", millis(candidate.report_age));
   }
   o.text_if(R"("sentence":)", candidate.sentence);

@@ -210,6 +210,15 @@ TEST(Entry, SaysOfARegionWhatIsKnown) {
   EXPECT_EQ(at(considered[1].as_object(), "free"), "2");
   EXPECT_EQ(at(considered[1].as_object(), "reportAgeMs"), "40");
   EXPECT_DOUBLE_EQ(considered[1].at("rttMs").to_number<double>(), 11.0);
+  using micros = std::chrono::microseconds;
+  for (const auto& [rtt, ms] :
+       {std::pair(micros(1), 0.001), {micros(250), 0.25}, {micros(12'034), 12.034}}) {
+    Record r = full_record(7, noon);
+    r.considered[1].rtt = rtt;
+    const json::object read = document_of(r);
+    const json::value& written = read.at("tidegate").at("decision").at("considered").at(1);
+    EXPECT_DOUBLE_EQ(written.at("rttMs").to_number<double>(), ms);
+  }
 }
 
 TEST(Entry, AlwaysSaysWhereItRan) {

@@ -96,6 +96,17 @@ void append_number(Buffer& out, std::int64_t number) {
   }
 }
 
+void append_millis(Buffer& out, Duration duration) {
+  const auto micros = std::chrono::floor<std::chrono::microseconds>(duration).count();
+  append_number(out, micros / 1000);
+  const auto rest = static_cast<unsigned>(micros % 1000);
+  if (rest == 0) return;
+  char* const to = out.room(4);
+  *to = '.';
+  put_digits(to + 1, rest, 3);
+  out.advance(4);
+}
+
 void append_foreign(Buffer& out, std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max) {
     std::size_t end = bytes_max;

@@ -14,6 +14,8 @@
 namespace tidegate::audit {
 
 void append_number(Buffer& out, std::int64_t number);
+// To the microsecond: "11", "0.331".
+void append_millis(Buffer& out, Duration duration);
 // json::append_quoted(), quicker where nothing needs an escape, which is nearly always.
 void append_text(Buffer& out, std::string_view text);
 enum class Precision : std::uint8_t { seconds, millis };
