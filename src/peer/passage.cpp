@@ -93,19 +93,8 @@ class Passage {
         extra_headers_(std::move(extra_headers)),
         loop_(loop) {}
 
-  Task<PassageResult> run() {
-    result_.started = loop_.now();
-    if (auto done = co_await carry(); !done) {
-      result_.error = std::move(done).error();
-      result_.answer_tail.clear();
-      if (exchange_.begun()) result_.error->retry = Retry::never;
-    }
-    result_.ended = loop_.now();
-    co_return std::move(result_);
-  }
-
- private:
   Task<Result<void>> carry() {
+    result_.started = loop_.now();
     auto sent = co_await channel_->send(make_request(), timeouts, &exchange_.cancellation());
     if (!sent) co_return broken(std::move(sent).error());
     answer_ = *std::move(sent);
@@ -129,6 +118,18 @@ class Passage {
     co_return check_trailer();
   }
 
+  // What became of carry().
+  PassageResult&& result(Result<void> carried) {
+    if (!carried) {
+      result_.error = std::move(carried).error();
+      result_.answer_tail.clear();
+      if (exchange_.begun()) result_.error->retry = Retry::never;
+    }
+    result_.ended = loop_.now();
+    return std::move(result_);
+  }
+
+ private:
   http::ClientRequest make_request() const {
     http::ClientRequest out{.method = "POST",
                             .target = std::string(execute_path),
@@ -300,7 +301,7 @@ class Passage {
 Task<PassageResult> pass(http::Exchange& exchange, std::shared_ptr<http::Channel> channel,
                          PassageRequest request, http::Headers extra_headers, Loop& loop) {
   Passage passage(exchange, std::move(channel), std::move(request), std::move(extra_headers), loop);
-  co_return co_await passage.run();
+  co_return passage.result(co_await passage.carry());
 }
 
 }  // namespace tidegate::peer
