@@ -61,8 +61,7 @@ Task<void> PeerDoor::serve(http::Exchange& exchange) {
   // TLS has verified the chain under the trust bundle of the Region that the certificate names; a
   // Region that is not configured here has none. What is left is to be sure, in this Region's own
   // words.
-  const auto identity =
-      peer::RegionIdentity::parse(exchange.connection().peer_uri, region_.config().operator_domain);
+  const auto identity = identity_of(exchange.connection().peer_uri);
   if (!identity || !region_.is_peer(identity->region)) {
     co_return co_await refuse_peer(exchange, "unknown_peer", {});
   }
@@ -81,6 +80,16 @@ Task<void> PeerDoor::serve(http::Exchange& exchange) {
                      .why = {}},
                     "");
   }
+}
+
+// Null where the name is none. Most requests come over the link that the one before came over.
+std::shared_ptr<const peer::RegionIdentity> PeerDoor::identity_of(std::string_view uri) {
+  if (!last_identity_ || uri != last_uri_) {
+    const auto read = peer::RegionIdentity::parse(uri, region_.config().operator_domain);
+    last_identity_ = read ? std::make_shared<const peer::RegionIdentity>(*read) : nullptr;
+    last_uri_ = uri;
+  }
+  return last_identity_;
 }
 
 peer::Report PeerDoor::make_report(const peer::RegionIdentity& peer, std::uint64_t sequence) const {

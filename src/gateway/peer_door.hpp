@@ -4,6 +4,9 @@
 // events are written.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "base/json.hpp"
 #include "gateway/trail.hpp"
 #include "http/exchange.hpp"
@@ -23,6 +26,7 @@ class PeerDoor final : public http::Handler {
   Task<void> serve(http::Exchange& exchange) override;
 
  private:
+  std::shared_ptr<const peer::RegionIdentity> identity_of(std::string_view uri);
   bool is_ahead(const http::RequestHead& head) const;
   Task<void> report(http::Exchange& exchange, const peer::RegionIdentity& peer);
   // What the peer asked of this Region, signed by it.
@@ -48,6 +52,8 @@ class PeerDoor final : public http::Handler {
 
   Region& region_;
   Worker& worker_;
+  std::string last_uri_;
+  std::shared_ptr<const peer::RegionIdentity> last_identity_;
 };
 
 }  // namespace tidegate::gateway
