@@ -205,26 +205,25 @@ Task<Result<peer::RequestFront>> PeerDoor::read_front(http::Exchange& exchange, 
   }
 }
 
-Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
-                                                 const peer::RegionIdentity& peer,
-                                                 BodyLease& lease) {
+Task<Result<void>> PeerDoor::admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
+                                   BodyLease& lease, Admitted& admitted) {
   std::string begun;
   CO_TRY(const peer::RequestFront front, co_await read_front(exchange, lease, begun));
-  CO_TRY(peer::OpenedToken opened, peer::open_token(front.token, exchange.connection().link_key));
-  std::string traceparent(front.traceparent);
-  if (!is_traceparent(traceparent)) {
+  CO_TRY(admitted.opened, peer::open_token(front.token, exchange.connection().link_key));
+  admitted.traceparent = front.traceparent;
+  if (!is_traceparent(admitted.traceparent)) {
     co_return fail({.code = ErrorCode::fence_refused,
                     .message = "no traceparent of version 00 follows the routing token",
                     .mend = {},
                     .why = "malformed"});
   }
-  const peer::RoutingToken& token = opened.token;
+  const peer::RoutingToken& token = admitted.opened.token;
   begun.erase(0, front.size());
   auto whole = co_await read_body(exchange, lease, std::move(begun));
   if (!whole && whole.error().code == ErrorCode::overloaded) co_return fail(no_memory_here());
-  CO_TRY(std::string body, std::move(whole));
-  const Sha256 body_hash = sha256(body);
-  const std::string operation(exchange.head().headers.get(peer::operation_header).value_or(""));
+  CO_TRY(admitted.body, std::move(whole));
+  const Sha256 body_hash = sha256(admitted.body);
+  const auto operation = exchange.head().headers.get(peer::operation_header).value_or("");
   const auto snapshot = worker_.snapshot();
   CO_TRY_VOID(snapshot->admission->admit({.peer_region = peer.region.str(),
                                           .token = token,
@@ -240,22 +239,23 @@ Task<Result<PeerDoor::Admitted>> PeerDoor::admit(http::Exchange& exchange,
                     .mend = {},
                     .why = "no_row_to_here"});
   }
-  region_.attestations().expect(attest::Of::tokens, peer.region, opened.leaf, token.request_id);
-  co_return Admitted{std::move(opened), std::move(traceparent), std::move(body)};
+  region_.attestations().expect(attest::Of::tokens, peer.region, admitted.opened.leaf,
+                                token.request_id);
+  co_return Result<void>{};
 }
 
 Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentity& peer) {
   BodyLease lease(region_.body_bytes());
-  const auto admitted = co_await admit(exchange, peer, lease);
-  if (!admitted) {
-    if (admitted.error().code == ErrorCode::fence_refused) {
-      region_.geofence_violation(Region::Side::destination, admitted.error().why,
+  Admitted admitted;
+  if (const auto done = co_await admit(exchange, peer, lease, admitted); !done) {
+    if (done.error().code == ErrorCode::fence_refused) {
+      region_.geofence_violation(Region::Side::destination, done.error().why,
                                  {{"peer", peer.region.str()}}, worker_.rng());
     }
-    co_await refuse(exchange, admitted.error(), "");
+    co_await refuse(exchange, done.error(), "");
     co_return;
   }
-  const peer::RoutingToken* const token = &admitted->opened.token;
+  const peer::RoutingToken* const token = &admitted.opened.token;
   co_await worker_.loop().step_end();
   const auto format = chat::find_format(token->operation, token->model_id);
   if (!format) {
@@ -282,16 +282,16 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
   headers.add("x-tidegate-model", entry->config.name);
   model::Work work{.format = *format,
                    .model_id = token->model_id,
-                   .body = admitted->body,
+                   .body = admitted.body,
                    .request_id = token->request_id,
-                   .traceparent = admitted->traceparent};
+                   .traceparent = admitted.traceparent};
   PieceExchange pieces(exchange);
   model::Attempt attempt =
       co_await worker_.executor().execute(pieces, std::move(work), std::move(headers));
   slot.release();
   co_await worker_.loop().step_end();
   const Sha256 digest = pieces.digest_with(attempt.answer_tail);
-  co_await answer(exchange, peer, admitted->opened, std::move(attempt), digest);
+  co_await answer(exchange, peer, admitted.opened, std::move(attempt), digest);
 }
 
 Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity& peer,

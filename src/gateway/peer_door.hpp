@@ -41,8 +41,8 @@ class PeerDoor final : public http::Handler {
     peer::OpenedToken opened;
     std::string traceparent, body;
   };
-  Task<Result<Admitted>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
-                               BodyLease& lease);
+  Task<Result<void>> admit(http::Exchange& exchange, const peer::RegionIdentity& peer,
+                           BodyLease& lease, Admitted& admitted);
   // The peer itself may not talk to this Region, whatever it asks.
   Task<void> refuse_peer(http::Exchange& exchange, std::string rule, json::object facts);
   Task<void> refuse(http::Exchange& exchange, Error error, std::string request_id);

@@ -17,15 +17,15 @@
 
 namespace tidegate::peer {
 
-// The body is borrowed and must live until pass() has returned.
+// What is viewed must live until pass() has returned.
 struct PassageRequest {
-  std::string request_id;
-  std::string operation;  // "ConverseStream"
-  std::string token;      // sealed by TokenSigner::sign(), for this request and this channel
-  std::string traceparent;
+  std::string_view request_id;
+  std::string_view operation;  // "ConverseStream"
+  std::string token;           // sealed by TokenSigner::sign(), for this request and this channel
+  std::string_view traceparent;
   std::string_view body;
-  std::string region;  // the destination: the trailer must be its
-  Sha256 row_hash{};   // of the token: the trailer must say the same
+  std::string_view region;  // the destination: the trailer must be its
+  Sha256 row_hash{};        // of the token: the trailer must say the same
 };
 
 struct PassageResult {
