@@ -112,7 +112,7 @@ peer::RoutingToken Pipeline::make_token(const Trail& trail,
       .operation = std::string(trail.call->called),
       .model_id = target.model_id,
       .body_sha256 = trail.call->body_hash,
-      .principal_hash = sha256(trail.principal->arn()),
+      .principal_hash = trail.principal->record().arn_hash,
       .expires_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                         (worker_.loop().clock().wall() + limits::token_lifetime).time_since_epoch())
                         .count()};

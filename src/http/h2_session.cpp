@@ -4,6 +4,7 @@
 #include <array>
 #include <new>
 
+#include "base/byte_blocks.hpp"
 #include "base/limits.hpp"
 #include "http/field_text.hpp"
 #include "http/h2_callbacks.hpp"
@@ -342,11 +343,10 @@ void H2Session::forget(H2Stream& stream) {
 
 bool H2Session::Fields::add(const Headers& headers) {
   for (const Header& header : headers) {
-    const bool mixed_case =
-        std::ranges::any_of(header.name, [](char c) { return c >= 'A' && c <= 'Z'; });
+    const bool lower_case = has_none(header.name, [](auto v) { return (v >= 'A') & (v <= 'Z'); });
     const std::string_view name =
-        mixed_case ? std::string_view(lowered_.emplace_back(to_lower_ascii(header.name)))
-                   : header.name;
+        lower_case ? header.name
+                   : std::string_view(lowered_.emplace_back(to_lower_ascii(header.name)));
     if (std::ranges::find(connection_headers, name) != connection_headers.end()) continue;
     if (name.starts_with(':') || nghttp2_check_header_name(bytes_of(name), name.size()) == 0 ||
         !is_value(header.value)) {

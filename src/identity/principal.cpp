@@ -14,6 +14,7 @@ KeyTable::KeyTable(std::vector<AccessKey> keys, std::vector<PrincipalRecord> pri
   }
   for (PrincipalRecord& principal : principals) {
     std::string arn = principal.arn;
+    principal.arn_hash = sha256(arn);
     principals_.emplace(std::move(arn), std::move(principal));
   }
 }

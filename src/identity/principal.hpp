@@ -34,6 +34,7 @@ struct PrincipalRecord {
   std::vector<std::string> policies;  // names of policy documents
   bool global_grant = false;          // the operator lets this principal use global. profiles
   std::vector<NarrowedRow> narrowed_rows{};  // one a profile
+  Sha256 arn_hash{};                         // KeyTable sees to it
 };
 
 // Immutable; part of a snapshot.
