@@ -150,25 +150,30 @@ class Passage {
       if (const auto read = reader_.feed(*bytes, piece); !read)
         co_return interrupted(read.error().why);
     }
-    if (result_.first_byte == MonoTime{} && !piece.empty()) result_.first_byte = loop_.now();
-    hasher_.update(piece);
-    result_.bytes_received += static_cast<std::int64_t>(piece.size());
+    note(piece);
     co_return piece;
+  }
+
+  // Bytes of the answer, as the client gets them.
+  void note(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (result_.first_byte == MonoTime{}) result_.first_byte = loop_.now();
+    hasher_.update(bytes);
+    result_.bytes_received += static_cast<std::int64_t>(bytes.size());
   }
 
   Task<Result<void>> carry_whole() {
     std::string& whole = result_.answer_tail;
     for (;;) {
-      CO_TRY(std::string piece, co_await next_piece());
-      if (piece.empty()) co_return Result<void>();
-      if (whole.size() + piece.size() > limits::backend_answer_bytes_max) {
+      auto bytes = co_await answer_->next_body();
+      if (!bytes) co_return broken(std::move(bytes).error());
+      if (bytes->empty()) co_return Result<void>();
+      const std::size_t before = whole.size();
+      if (const auto read = reader_.feed(*bytes, whole); !read)
+        co_return interrupted(read.error().why);
+      note(std::string_view(whole).substr(before));
+      if (whole.size() > limits::backend_answer_bytes_max)
         co_return interrupted("the answer is too long");
-      }
-      if (whole.empty()) {
-        whole = std::move(piece);
-      } else {
-        whole += piece;
-      }
     }
   }
 
