@@ -88,7 +88,8 @@ Task<Result<std::string>> H2Exchange::next_body() {
 Task<Result<void>> H2Exchange::begin(http::ResponseHead head) {
   if (lost()) co_return client_gone();
   if (begun_) co_return misuse("begin() was called twice");
-  if (head.headers.count("date") == 0) {
+  const bool dated = connection_.options_.h2_profile != http::H2Profile::peer_link;
+  if (dated && head.headers.count("date") == 0) {
     head.headers.add("date", http_date(connection_.loop_.clock().wall()));
   }
   const bool bare = has_no_body(stream_.request.method, head.status);

@@ -174,6 +174,14 @@ TEST_F(H2ConnectionTest, EchoesWithHeadersAndDate) {
   EXPECT_EQ(answer.body, "hello");
 }
 
+TEST_F(H2ConnectionTest, ALinkHasNoDate) {
+  options.h2_profile = http::H2Profile::peer_link;
+  connect();
+  const Answer answer = get("/echo", "hello");
+  ASSERT_FALSE(answer.error);
+  EXPECT_FALSE(answer.head.headers.get("date"));
+}
+
 TEST_F(H2ConnectionTest, AnAnswerLeavesInOneWrite) {
   connect();
   get("/echo", "warm up");
