@@ -180,8 +180,8 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
   }
   model::Attempt attempt;
   attempt.error = std::move(passed.error);
-  attempt.model_name = passed.trailer.model_name;
-  attempt.stop_reason = passed.trailer.stop_reason;
+  attempt.model_name = std::move(passed.trailer.model_name);
+  attempt.stop_reason = std::move(passed.trailer.stop_reason);
   attempt.usage = {passed.trailer.input_tokens, passed.trailer.output_tokens,
                    passed.trailer.cache_read_tokens, passed.trailer.cache_write_tokens};
   attempt.bytes_sent = passed.bytes_sent;

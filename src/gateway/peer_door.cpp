@@ -291,12 +291,12 @@ Task<void> PeerDoor::execute(http::Exchange& exchange, const peer::RegionIdentit
   slot.release();
   co_await worker_.loop().step_end();
   const Sha256 digest = pieces.digest_with(attempt.answer_tail);
-  co_await answer(exchange, peer, admitted.opened, std::move(attempt), digest);
+  co_await answer(exchange, peer, admitted.opened, attempt, digest);
 }
 
 Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity& peer,
-                            const peer::OpenedToken& opened, model::Attempt attempt,
-                            Sha256 digest) {
+                            const peer::OpenedToken& opened, model::Attempt& attempt,
+                            const Sha256& digest) {
   const peer::RoutingToken& token = opened.token;
   if (!attempt.ok() && !exchange.begun()) {
     co_await refuse(exchange, *attempt.error, token.request_id);
@@ -307,8 +307,8 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity
   trailer.region = region_.config().region.str();
   trailer.outcome = attempt.ok() ? "success" : std::string(name_of(attempt.error->code));
   if (attempt.error) trailer.error_message = attempt.error->message;
-  trailer.model_name = attempt.model_name;
-  trailer.stop_reason = attempt.stop_reason;
+  trailer.model_name = std::move(attempt.model_name);
+  trailer.stop_reason = std::move(attempt.stop_reason);
   trailer.input_tokens = attempt.usage.input_tokens;
   trailer.output_tokens = attempt.usage.output_tokens;
   trailer.cache_read_tokens = attempt.usage.cache_read_tokens;

@@ -47,7 +47,7 @@ class PeerDoor final : public http::Handler {
   Task<void> refuse_peer(http::Exchange& exchange, std::string rule, json::object facts);
   Task<void> refuse(http::Exchange& exchange, Error error, std::string request_id);
   Task<void> answer(http::Exchange& exchange, const peer::RegionIdentity& peer,
-                    const peer::OpenedToken& opened, model::Attempt attempt, Sha256 digest);
+                    const peer::OpenedToken& opened, model::Attempt& attempt, const Sha256& digest);
   peer::Report make_report(const peer::RegionIdentity& peer, std::uint64_t sequence) const;
 
   Region& region_;
