@@ -112,6 +112,7 @@ ChainEntry Chain::next_entry(const std::string& segment, std::string_view bytes,
 
 // Safe to repeat over the same bytes: an entry is opened once and closed once.
 void Chain::note(const Frame& frame, const std::string& segment) {
+  if (frame.id.size() > Id{}.size()) return;
   if (frame.kind == kind::opened) {
     if (open_.size() >= limits::audit_open_entries_max) return;
     const auto [open, is_new] = open_.try_emplace(id_of(frame.id));

@@ -76,7 +76,7 @@ class Chain {
   ChainEntry next_entry(const std::string& segment, std::string_view bytes,
                         std::uint64_t count) const;
 
-  // Of a request, a UUID's 36 characters.
+  // Of a request, a UUID's 36 characters; a longer one is no id of ours.
   using Id = std::array<char, 36>;
   static Id id_of(std::string_view text) {
     Id id{};

@@ -252,12 +252,25 @@ json::object request_document(const Frame& frame, const json::object& entry) {
   return out;
 }
 
+// The members of both entries; none stands in both.
+Result<void> add_opened(json::object& entry, std::string_view opened) {
+  TRY(const json::value parsed, json::parse(opened));
+  const json::object* members = parsed.if_object();
+  if (!members) return fail(ErrorCode::malformed_json, "an entry is an object");
+  for (const auto& member : *members) {
+    if (!entry.emplace(member.key(), member.value()).second)
+      return fail(ErrorCode::malformed_json, "both entries of a record say the same");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<json::object> document(const Frame& frame) {
   TRY(json::value parsed, json::parse(frame.body));
   json::object* entry = parsed.if_object();
   if (!entry) return fail(ErrorCode::malformed_json, "an entry is an object");
+  if (!frame.opened.empty()) TRY_VOID(add_opened(*entry, frame.opened));
   if (frame.kind == kind::service) return std::move(*entry);
   if (frame.kind == kind::opened) {
     (*entry)["outcome"] = "InProgress";

@@ -107,9 +107,8 @@ void append_answer(ObjectWriter& o, const Record& r) {
   o.text_if(R"("errorCode":)", r.error_code);
   o.foreign_if(R"("errorMessage":)", r.error_message, audit_text_bytes_max);
   o.text_if(R"("tidegateCode":)", r.tidegate_code);
-  if (r.outcome != implied::success || r.http_status != implied::success_status) {
-    o.number_if(R"("httpStatus":)", r.http_status);
-  }
+  const int implied_status = r.outcome == implied::success ? implied::success_status : 0;
+  if (r.http_status != implied_status) o.number(R"("httpStatus":)", r.http_status);
   o.text(R"("inferenceRegion":)", r.inference_region);
   if (r.inference_region != "none") {
     o.text_if(R"("modelName":)", r.model_name);

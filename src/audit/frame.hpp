@@ -33,6 +33,8 @@ struct Frame {
   std::int64_t at = 0;    // microseconds since 1970, UTC: the event's time
   std::string_view id;    // of the request or the event; empty for the log's own lines
   std::string_view body;  // the JSON document
+  // Of a closed entry that leaves it to its opened one: that one's document (OpenedEntries).
+  std::string_view opened{};
 
   bool is_entry() const {
     return kind != kind::segment && kind != kind::chain && kind != kind::seal;

@@ -13,8 +13,8 @@ inline constexpr std::string_view opened_member = R"("opened":)";
 inline constexpr std::string_view event_source = "bedrock.amazonaws.com";
 
 // The outcome of an attempt whose model is the record's. The reason of any is the record's. One
-// that says no outcome has this, and answered the request: its Region, the bytes received and the
-// time of the first of them are the record's.
+// that says no outcome has this, and answered the request: its Region and the bytes received are
+// the record's, and so is the time of the first of them where it says none.
 inline constexpr std::string_view ran = "success";
 
 // Of a Region that was considered, and says neither its name nor this: the request ran there.

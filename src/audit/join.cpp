@@ -11,6 +11,7 @@
 #include "audit/lines.hpp"
 #include "audit/opened_entries.hpp"
 #include "base/limits.hpp"
+#include "base/log.hpp"
 
 namespace tidegate::audit {
 namespace {
@@ -143,6 +144,10 @@ struct Seen {
   // An alarm names some and counts the others: of a peer, all that were late by then.
   std::map<std::string, std::int64_t, std::less<>> alarmed_up_to;
 
+  // A record with leaves of batches: it has to be whole.
+  static bool awaits(const Frame& frame) {
+    return frame.kind == kind::closed && frame.body.contains(R"("token":")");
+  }
   void look_at(const Frame& frame) {
     if (frame.kind == kind::batch) {
       const auto batch = attest::Batch::from_json(frame.body);
@@ -154,7 +159,7 @@ struct Seen {
       const json::object* details =
           event ? json::find_object(*event, "serviceEventDetails") : nullptr;
       if (details) look_at_alarm(*details, frame.at);
-    } else if (frame.kind == kind::closed && frame.body.contains(R"("token":")")) {
+    } else if (awaits(frame)) {
       const auto record = document(frame);
       if (!record) return;
       for (AwaitedLeaf& leaf : leaves_of(*record)) {
@@ -259,9 +264,16 @@ Result<Unattested> find_unattested(Disk& disk, const std::vector<SegmentInfo>& s
     if (!line || lines.scanned() > limits::unattested_scan_bytes_max) break;
     const auto frame = recover_frame(line->text);
     if (!frame) continue;
-    const auto whole = opened.whole(lines.segment(), *frame);
-    if (whole && *whole) seen.look_at(**whole);
-    if (!whole && whole.error().code != ErrorCode::malformed_json) return fail(whole.error());
+    if (!Seen::awaits(*frame)) {
+      seen.look_at(*frame);
+      continue;
+    }
+    TRY(const OpenedEntries::Whole whole, opened.whole(lines.segment(), *line, *frame));
+    if (whole.frame) seen.look_at(*whole.frame);
+    if (!whole.broken.empty()) {
+      log::error("audit_document_unreadable",
+                 {{"id", std::string(frame->id)}, {"why", whole.broken}});
+    }
   }
   Unattested out;
   out.batches = std::move(seen.batches);

@@ -40,21 +40,24 @@ std::string inside_quotes(std::string_view text) {
   return whole.substr(1, whole.size() - 2);
 }
 
+void unreadable(std::string_view id, std::string_view why) {
+  log::error("audit_document_unreadable", {{"id", std::string(id)}, {"why", std::string(why)}});
+}
+
 std::optional<json::object> readable_document(const Frame& frame) {
   auto read = document(frame);
   if (read) return *std::move(read);
-  log::error("audit_document_unreadable", {{"why", read.error().message}});
+  unreadable(frame.id, read.error().message);
   return std::nullopt;
 }
 
-// nullopt: it cannot be told. Errors: audit_unavailable.
-Result<std::optional<Frame>> whole_entry(OpenedEntries& opened, const std::string& segment,
-                                         const Frame& frame) {
-  auto whole = opened.whole(segment, frame);
-  if (whole || whole.error().code != ErrorCode::malformed_json) return whole;
-  log::error("audit_document_unreadable",
-             {{"segment", segment}, {"id", std::string(frame.id)}, {"why", whole.error().message}});
-  return std::nullopt;
+Error damaged(std::string why) {
+  return {.code = ErrorCode::audit_unavailable,
+          .origin = Origin::store,
+          .retry = Retry::never,
+          .message = "The record of this request is damaged.",
+          .mend = "Check a copy of the audit folder with: tidegate audit verify FOLDER",
+          .why = std::move(why)};
 }
 
 std::string_view text_at(const json::object& o, std::string_view member) {
@@ -66,10 +69,15 @@ std::string_view text_at(const json::object& o, std::string_view outer, std::str
   return inner ? text_at(*inner, member) : std::string_view{};
 }
 
-// LookupAttributes: each key, what an entry must contain to be worth reading (empty: nothing
-// special), and where the value stands in a document.
+// LookupAttributes: each key, where it stands, what an entry must contain to be worth reading
+// (empty: nothing special), and where the value stands in a document.
+enum class In : std::uint8_t {
+  line,   // the closed entry's own
+  either  // or its opened entry
+};
 struct Attribute {
   std::string_view key;
+  In in;
   std::string (*in_line)(std::string_view value);
   bool (*matches)(const json::object& document, std::string_view value);
 };
@@ -91,33 +99,33 @@ bool any_resource(const json::object& document, std::string_view member, std::st
 }
 
 constexpr Attribute attributes[] = {
-    {"EventId", quoted,
+    {"EventId", In::line, quoted,
      [](const json::object& d, std::string_view v) { return text_at(d, "eventID") == v; }},
-    {"EventName", [](std::string_view v) { return quoted_member("eventName", v); },
+    {"EventName", In::either, [](std::string_view v) { return quoted_member("eventName", v); },
      [](const json::object& d, std::string_view v) { return text_at(d, "eventName") == v; }},
-    {"EventSource",
+    {"EventSource", In::either,
      [](std::string_view v) {
        return v == implied::event_source ? std::string() : quoted_member("eventSource", v);
      },
      [](const json::object& d, std::string_view v) { return text_at(d, "eventSource") == v; }},
-    {"Username", inside_quotes,  // at the end of the principal's ARN
+    {"Username", In::either, inside_quotes,  // at the end of the principal's ARN
      [](const json::object& d, std::string_view v) {
        return text_at(d, "userIdentity", "userName") == v;
      }},
-    {"AccessKeyId",  // of an API key, too: the end of "keyId" and "credentialId"
+    {"AccessKeyId", In::either,  // of an API key, too: the end of "keyId" and "credentialId"
      [](std::string_view v) { return "Id\":" + quoted(v); },
      [](const json::object& d, std::string_view v) {
        return text_at(d, "userIdentity", "accessKeyId") == v ||
               text_at(d, "userIdentity", "credentialId") == v;
      }},
-    {"ReadOnly",
+    {"ReadOnly", In::line,
      [](std::string_view v) { return std::string(v == "true" ? R"("readOnly":true)" : ""); },
      [](const json::object& d, std::string_view v) {
        return json::find_bool(d, "readOnly").value_or(false) == (v == "true");
      }},
-    {"ResourceType", [](std::string_view) { return std::string(); },
+    {"ResourceType", In::either, [](std::string_view) { return std::string(); },
      [](const json::object& d, std::string_view v) { return any_resource(d, "type", v); }},
-    {"ResourceName",  // of an ARN, the line has the id at its end
+    {"ResourceName", In::either,  // of an ARN, the line has the id at its end
      [](std::string_view v) { return inside_quotes(v.substr(v.rfind('/') + 1)); },
      [](const json::object& d, std::string_view v) {
        return text_at(d, "requestParameters", "modelId") == v || any_resource(d, "ARN", v);
@@ -143,10 +151,13 @@ struct Filter {
     filter.value_pattern = known->in_line(query.attribute_value);
     return filter;
   }
-  // `line` is as it stands in the file; of the id, it alone has it.
-  bool may_match(std::string_view line, const Frame& whole) const {
-    return contains(whole.body, account_pattern) &&
-           (contains(whole.body, value_pattern) || contains(line, value_pattern));
+  // Before the opened entry is looked for.
+  bool may_match(std::string_view line) const {
+    return !attribute || attribute->in == In::either || contains(line, value_pattern);
+  }
+  bool may_match(std::string_view line, std::string_view opened) const {
+    return (contains(line, account_pattern) || contains(opened, account_pattern)) &&
+           (contains(line, value_pattern) || contains(opened, value_pattern));
   }
   bool matches(const json::object& document, const EventQuery& query) const {
     return !query.account.empty() && text_at(document, "recipientAccountId") == query.account &&
@@ -216,10 +227,13 @@ Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segm
   for (;;) {
     TRY(const std::optional<Line> line, lines.next());
     if (!line) return page;
-    auto frame = contains(line->text, closed_mark) ? recover_frame(line->text) : std::nullopt;
+    const bool closed = contains(line->text, closed_mark) && filter.may_match(line->text);
+    auto frame = closed ? recover_frame(line->text) : std::nullopt;
     if (frame && frame->kind == kind::closed && window.contains(frame->at)) {
-      TRY(frame, whole_entry(opened, lines.segment(), *frame));
-      const bool worth_it = frame && filter.may_match(line->text, *frame);
+      TRY(OpenedEntries::Whole whole, opened.whole(lines.segment(), *line, *frame));
+      if (!whole.broken.empty()) unreadable(frame->id, whole.broken);
+      frame = whole.frame;
+      const bool worth_it = frame && filter.may_match(line->text, frame->opened);
       auto document = worth_it ? readable_document(*frame) : std::nullopt;
       if (document && filter.matches(*document, query)) {
         add_sequence(*document, sequences.of(lines.segment(), *line));
@@ -229,7 +243,7 @@ Result<EventPage> lookup_events(Disk& disk, const std::vector<SegmentInfo>& segm
       }
     }
     if (page.records.size() == query.max_results ||
-        lines.scanned() > limits::lookup_scan_bytes_max) {
+        lines.scanned() + opened.bytes_read() > limits::lookup_scan_bytes_max) {
       page.next_token = make_token(query, {.segment = lines.segment(), .offset = line->offset});
       return page;
     }
@@ -250,8 +264,10 @@ Result<std::optional<json::object>> find_request(Disk& disk,
     auto frame = recover_frame(line->text);
     if (!frame || frame->id != request_id) continue;
     if (frame->kind != kind::opened && frame->kind != kind::closed) continue;
-    TRY(frame, whole_entry(opened, lines.segment(), *frame));
-    if (!frame) continue;
+    TRY(const OpenedEntries::Whole whole, opened.whole(lines.segment(), *line, *frame));
+    if (!whole.broken.empty()) return fail(damaged(whole.broken));
+    if (!whole.frame) return std::nullopt;
+    frame = whole.frame;
     auto document = readable_document(*frame);
     if (!document) return document;
     add_sequence(*document, sequences.of(lines.segment(), *line));

@@ -92,7 +92,7 @@ struct Record {
   const Sha256* body_hash = nullptr;
   std::int64_t bytes_in = 0;
   const json::object* request_metadata = nullptr;
-  std::optional<OpenedAt> opened;  // the entry that said so; empty: none did
+  std::optional<OpenedAt> opened;  // where the opened entry stands; empty: there is none
   // ---------------------------------------------------------------- known at the end
   std::string_view inference_region = "none";
   std::string_view model_name;  // what really ran

@@ -106,19 +106,24 @@ TEST_F(LogTest, AFullDiskAtTheStartIsWaitedFor) {
 }
 
 TEST_F(LogTest, AHalfLineBeforeAWholeOneCostsOnlyItself) {
-  open();
-  write(1);
-  write(2);
-  crash();
-  const std::string name = files->names().front();
-  std::string bytes = files->bytes(name);
-  const auto fourth = bytes.rfind('\n', bytes.rfind(record(2).request_id)) + 1;
-  bytes.insert(fourth, R"({"t":"closed","at":1,"id":"torn","e":{"even)");
-  files->set_bytes(name, bytes);
-  open();
-  EXPECT_EQ(lookup().size(), 2u);
-  tick();
-  expect_chain(4);
+  for (const bool before_closed : {false, true}) {
+    files = std::make_shared<MemoryFiles>();
+    open();
+    write(1);
+    write(2);
+    crash();
+    const std::string name = files->names().front();
+    std::string bytes = files->bytes(name);
+    const std::string_view id = record(2).request_id;
+    const auto line = bytes.rfind('\n', before_closed ? bytes.rfind(id) : bytes.find(id)) + 1;
+    bytes.insert(line, R"({"t":"closed","at":1,"id":"torn","e":{"even)");
+    files->set_bytes(name, bytes);
+    open();
+    EXPECT_EQ(lookup().size(), 2u) << before_closed;
+    tick();
+    expect_chain(4);
+    log.reset();
+  }
 }
 
 TEST_F(LogTest, NamesSortEvenIfTheClockGoesBack) {

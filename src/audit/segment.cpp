@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::string_view prefix = "audit-";
 constexpr std::string_view suffix = "Z.jsonl";
-constexpr int format_version = 1;
 
 }  // namespace
 
@@ -38,7 +37,7 @@ std::string segment_line(WallTime now, std::string_view region, std::string_view
   Buffer out;
   begin_frame(out, kind::segment, now, "");
   ObjectWriter body(out);
-  body.number(R"("formatVersion":)", format_version);
+  body.number(R"("formatVersion":)", segment_format_version);
   body.text(R"("region":)", region);
   body.text_if(R"("previousSegment":)", previous_segment);
   body.end();

@@ -60,6 +60,9 @@ struct Segment {
   std::optional<std::chrono::sys_days> day;  // of its first entry
 };
 
+// 2: a closed entry may leave to its opened one what both say.
+inline constexpr int segment_format_version = 2;
+
 // Lines of the log's own.
 std::string segment_line(WallTime now, std::string_view region, std::string_view previous_segment);
 std::string seal_line(WallTime now, const TimeRange& range);

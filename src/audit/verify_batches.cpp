@@ -31,11 +31,13 @@ class Verifier {
       }
     } else if (frame->kind == kind::batch) {
       look_at_batch(file, line, *frame);
-    } else if (frame->kind == kind::closed && frame->body.contains(R"("token":")")) {
-      const auto whole = opened_.whole(file, *frame);
-      if (whole && *whole) look_at_record(file, line, **whole);
-      if (!whole && whole.error().code != ErrorCode::malformed_json) return fail(whole.error());
-      if (!whole) find(file, line, whole.error().message);
+    } else if (frame->kind == kind::closed) {
+      TRY(const OpenedEntries::Whole whole, opened_.whole(file, line, *frame));
+      if (!whole.broken.empty()) find(file, line, whole.broken);
+      const bool awaits = whole.frame && frame->body.contains(R"("token":")");
+      if (awaits) look_at_record(file, line, *whole.frame);
+    } else if (frame->kind == kind::segment) {
+      look_at_version(file, line, *frame);
     }
     return {};
   }
@@ -74,6 +76,15 @@ class Verifier {
 
   BatchReport::Count& count_of(attest::Of of) {
     return of == attest::Of::attestations ? report_.attestations : report_.tokens;
+  }
+
+  void look_at_version(const std::string& file, const Line& line, const Frame& frame) {
+    const auto said = json::parse(frame.body);
+    const json::object* first = said ? said->if_object() : nullptr;
+    const auto version = first ? json::find_int(*first, "formatVersion") : std::nullopt;
+    if (version && *version > segment_format_version) {
+      find(file, line, "the file is of a newer version of tidegate than this one");
+    }
   }
 
   void look_at_record(const std::string& file, const Line& line, const Frame& closed) {

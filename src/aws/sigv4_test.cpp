@@ -16,6 +16,28 @@ namespace fs = std::filesystem;
 const fs::path vectors = fs::path(TIDEGATE_SOURCE_DIR) / "../shared/vectors";
 constexpr std::string_view secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
+// A header's value in the canonical request: trimmed, each run of white space one space.
+TEST(SigV4, ValuesAreTrimmedWhereverTheirSpaceIs) {
+  for (const std::size_t size : {1, 8, 15, 16, 17, 33}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const char byte : {' ', '\t', '!', '\x7f', '\xe9'}) {
+        std::string value(size, 'a');
+        value[at] = byte;
+        const bool space = byte == ' ' || byte == '\t';
+        const bool inside = at > 0 && at + 1 < size;
+        std::string expected = value;
+        if (space) expected.replace(at, 1, inside ? " " : "");
+        http::RequestHead head;
+        head.method = "GET";
+        head.target = "/";
+        head.headers.add("x", value);
+        EXPECT_TRUE(canonical_request(head, "x", {}).contains("\nx:" + expected + "\n"))
+            << size << ' ' << at << ' ' << static_cast<int>(byte);
+      }
+    }
+  }
+}
+
 #define NEEDS_VECTORS() \
   if (!fs::exists(vectors)) GTEST_SKIP() << "no golden vectors at " << vectors
 

@@ -15,9 +15,9 @@ namespace {
 // A log over files in memory.
 class TestLog {
  public:
-  explicit TestLog(Clock& clock)
+  explicit TestLog(Clock& clock, std::size_t segment_bytes_max = limits::segment_bytes_max)
       : log_(*audit::Log::open(std::make_unique<audit::MemoryDisk>(files), clock,
-                               {.region = "eu-south-1"})) {}
+                               {.region = "eu-south-1", .segment_bytes_max = segment_bytes_max})) {}
   audit::Log& log() { return *log_; }
   std::uint64_t entries() const { return log_->health().entries; }
   std::shared_ptr<audit::MemoryFiles> files = std::make_shared<audit::MemoryFiles>();
@@ -53,6 +53,12 @@ class JournalTest : public ::testing::Test {
     if (!opened) co_return;
     record.opened = opened->at;
     (void)co_await test.journal.append(audit::Stage::closed, record);
+  }
+
+  static Task<void> write(Journal& journal, audit::Stage stage, const audit::Record* record,
+                          std::optional<audit::Log::Written>* out) {
+    const auto written = co_await journal.append(stage, *record);
+    if (written) *out = *written;
   }
 
   std::deque<std::string> ids;
@@ -91,6 +97,35 @@ TEST_F(JournalTest, AnEntryIsWhereItSays) {
   }
 }
 
+// A file that is replaced while lines for it are being made takes them all the same: what they say
+// of places is true there only.
+TEST_F(JournalTest, LinesGoToTheFileThatTheyWereMadeFor) {
+  TestLog log(loop.clock(), 1);  // a new file at every tick
+  Journal journal(loop, log.log());
+  audit::Record record;
+  record.request_id = "r";
+  record.user_agent = "agent";
+  std::optional<audit::Log::Written> opened, closed;
+  spawn(write(journal, audit::Stage::opened, &record, &opened));
+  loop.run_for(1ms);
+  ASSERT_TRUE(opened);
+  record.opened = opened->at;
+  spawn(write(journal, audit::Stage::closed, &record, &closed));
+  for (int i = 0; i < 3; ++i) log.log().tick();
+  const auto names = log.files->names();
+  ASSERT_EQ(names.size(), 2u) << "another file is the current one";
+  EXPECT_FALSE(log.files->bytes(names[0]).contains(R"("t":"seal")")) << "lines are being made";
+  loop.run_for(1ms);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->at.segment, opened->at.segment);
+  EXPECT_TRUE(log.files->bytes(names[0]).contains(R"("e":{"opened":)"));
+  for (int i = 0; i < 2; ++i) log.log().tick();
+  EXPECT_TRUE(log.files->bytes(names[0]).contains(R"("t":"seal")"));
+  const auto found = log.log().find(record.request_id);
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->at("userAgent"), "agent");
+}
+
 TEST_F(JournalTest, AFailedWriteRefusesAllThatWereInIt) {
   log.files->fail_appends(1);
   for (int i = 0; i < 3; ++i) spawn(request(*this, 1));
@@ -109,9 +144,15 @@ TEST_F(JournalTest, ATurnWithTooMuchWritesInBetween) {
   const int count = static_cast<int>(2 * limits::journal_bytes_max / agent.size());
   for (int i = 0; i < count; ++i) spawn(request(*this, 1, agent));
   EXPECT_GT(log.entries(), 0u) << "memory is bounded";
+  for (int i = 0; i < 5; ++i) spawn(both(*this));
   loop.run_for(1ms);
   EXPECT_EQ(outcome.recorded, count);
-  EXPECT_EQ(log.entries(), static_cast<std::uint64_t>(count));
+  EXPECT_EQ(log.entries(), static_cast<std::uint64_t>(count + 10));
+  for (const std::string& id : ids | std::views::drop(count)) {
+    const auto found = log.log().find(id);
+    ASSERT_TRUE(found && *found) << id;
+    EXPECT_EQ((*found)->at("userAgent"), id.c_str());
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.hpp"
+#include "http/field_text.hpp"
 
 namespace tidegate::http::h1 {
 namespace {
@@ -15,6 +16,22 @@ Result<std::optional<Request>> request_of(std::string_view bytes) {
   if (!size) return std::nullopt;
   TRY(auto request, parse_request(bytes.substr(0, *size)));
   return request;
+}
+
+// Every byte at every place, in lengths around the blocks that are looked at: the same as one by
+// one.
+TEST(FieldText, IsWhatItsBytesAre) {
+  for (const std::size_t size : {1, 7, 8, 9, 15, 16, 17, 31, 33}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, 'a');
+        text[at] = static_cast<char>(byte);
+        ASSERT_EQ(is_field_text(text), is_field_byte(text[at])) << size << ' ' << at << ' ' << byte;
+        const bool target = byte > 0x20 && byte < 0x7f && byte != '#';
+        ASSERT_EQ(fault_of_target("/" + text).empty(), target) << size << ' ' << at << ' ' << byte;
+      }
+    }
+  }
 }
 
 struct Refused {

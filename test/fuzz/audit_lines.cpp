@@ -83,10 +83,14 @@ FUZZ_TARGET(data, size) {
   const std::string front = audit::frame_line(audit::kind::opened, {}, "id", R"({"arn":"a"})");
   files->set_bytes(name, front + entries);
   audit::OpenedEntries opened(disk);
-  for (const std::string& line : lines_of(audit::ForwardLines(disk, name, 0, std::string::npos))) {
-    const auto frame = audit::parse_frame(line);
-    const auto whole = frame ? opened.whole(name, *frame) : std::nullopt;
-    if (whole && *whole) (void)audit::document(**whole);
+  for (audit::ForwardLines lines(disk, name, 0, std::string::npos);;) {
+    const auto line = lines.next();
+    if (!line || !*line) break;
+    const auto frame = audit::parse_frame((*line)->text);
+    if (!frame) continue;
+    const auto whole = opened.whole(name, **line, *frame);
+    CHECK(whole && whole->frame.has_value() != !whole->broken.empty());
+    if (whole->frame) (void)audit::document(*whole->frame);
   }
   read(entries);
   return 0;

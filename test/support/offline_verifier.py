@@ -213,7 +213,7 @@ def entries_of(log: pathlib.Path):
         for line in data.split(b"\n")[:-1]:  # what has no line feed yet is being written
             entry = json.loads(line)
             body = entry["e"]
-            if entry["t"] == "closed" and "opened" in body:
+            if entry["t"] == "closed" and next(iter(body), "") == "opened":
                 at = body.pop("opened")
                 opened = json.loads(data[at:data.index(b"\n", at)])
                 assert (opened["t"], opened["id"]) == ("opened", entry["id"])
