@@ -147,7 +147,6 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
   region_.attestations().made(attest::Of::tokens, destination, *trail.hop.token);
   peer::PassageResult passed = co_await peer::pass(exchange, std::move(channel),
                                                    {.request_id = trail.request_id,
-                                                    .operation = token.operation,
                                                     .token = std::move(signed_token->bytes),
                                                     .traceparent = trail.traceparent,
                                                     .body = trail.call->body,

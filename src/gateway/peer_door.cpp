@@ -223,7 +223,8 @@ Task<Result<void>> PeerDoor::admit(http::Exchange& exchange, const peer::RegionI
   if (!whole && whole.error().code == ErrorCode::overloaded) co_return fail(no_memory_here());
   CO_TRY(admitted.body, std::move(whole));
   const Sha256 body_hash = sha256(admitted.body);
-  const auto operation = exchange.head().headers.get(peer::operation_header).value_or("");
+  const std::string_view operation =
+      exchange.head().headers.get(peer::operation_header).value_or(token.operation);
   const auto snapshot = worker_.snapshot();
   CO_TRY_VOID(snapshot->admission->admit({.peer_region = peer.region.str(),
                                           .token = token,

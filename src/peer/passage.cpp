@@ -131,13 +131,11 @@ class Passage {
 
  private:
   http::ClientRequest make_request() const {
-    http::ClientRequest out{.method = "POST",
-                            .target = std::string(execute_path),
-                            .headers = {},
-                            .body = request_.body,
-                            .front = request_front(request_.token, request_.traceparent)};
-    out.headers.add(operation_header, request_.operation);
-    return out;
+    return {.method = "POST",
+            .target = std::string(execute_path),
+            .headers = {},
+            .body = request_.body,
+            .front = request_front(request_.token, request_.traceparent)};
   }
 
   // The next bytes of the answer, hashed and counted; empty at its end.

@@ -20,8 +20,7 @@ namespace tidegate::peer {
 // What is viewed must live until pass() has returned.
 struct PassageRequest {
   std::string_view request_id;
-  std::string_view operation;  // "ConverseStream"
-  std::string token;           // sealed by TokenSigner::sign(), for this request and this channel
+  std::string token;  // sealed by TokenSigner::sign(), for this request and this channel
   std::string_view traceparent;
   std::string_view body;
   std::string_view region;  // the destination: the trailer must be its

@@ -23,7 +23,8 @@ inline constexpr int protocol_version = 2;
 inline constexpr std::string_view execute_path = "/tidegate/peer/v2/execute";
 inline constexpr std::string_view reports_path = "/tidegate/peer/v2/reports";
 inline constexpr std::string_view tokens_path = "/tidegate/peer/v2/tokens";
-inline constexpr std::string_view operation_header = "x-tidegate-operation";
+inline constexpr std::string_view operation_header =
+    "x-tidegate-operation";  // of older sources: what the token says
 inline constexpr std::string_view catalog_epoch_header =
     "x-tidegate-catalog-epoch";  // of who asks for reports
 inline constexpr std::string_view error_header =
