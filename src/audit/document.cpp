@@ -139,10 +139,10 @@ json::object whole_attempt(const json::object& entry, const json::object& writte
   // In this order; what is left out is what the writer leaves out (implied.hpp).
   const bool answered = !written.contains("outcome");
   const bool ran = answered || text_at(written, "outcome") == implied::ran;
-  const auto add = [&](std::string_view name, bool implied, std::string_view as = {}) {
+  const auto add = [&](std::string_view name, bool left_out, std::string_view as = {}) {
     if (written.contains(name)) {
       copy(out, written, name);
-    } else if (implied) {
+    } else if (left_out) {
       copy(out, entry, as.empty() ? name : as, name);
     }
   };

@@ -1,9 +1,8 @@
 // The Log over segments. Two sides meet here. Workers append: they take a reference to the current
 // segment (a journal holds it over a turn), write once, and count; the only lock held meanwhile is
-// that segment's, for its order.
-// The storage thread (tick) syncs, extends the chain, rolls and mends. Rolling replaces the current
-// segment first; the old one is sealed when its last reference is gone, so no append can come
-// behind the seal.
+// that segment's, for its order. The storage thread (tick) syncs, extends the chain, rolls and
+// mends. Rolling replaces the current segment first; the old one is sealed when its last reference
+// is gone, so no append can come behind the seal.
 #pragma once
 
 #include <atomic>
