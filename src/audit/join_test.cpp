@@ -110,6 +110,32 @@ class JoinTest : public testing::LogTest {
   std::vector<Sha256> leaves, tokens;
 };
 
+// Also one that ran at home and awaits no batch: the chain alone would hold over it, had it been
+// written so.
+TEST_F(JoinTest, ARecordThatCannotBeToldIsAFinding) {
+  write(1);
+  write(2);
+  tick();
+  EXPECT_TRUE(verify_all().holds());
+  const std::string name = files->names().front();
+  std::string bytes = files->bytes(name);
+  bytes[bytes.find(record(1).request_id) + 80] ^= 1;
+  files->set_bytes(name, bytes);
+  const BatchReport report = verify_all();
+  ASSERT_EQ(report.findings.size(), 1u);
+  EXPECT_TRUE(report.findings.front().contains("not where it says")) << report.findings.front();
+}
+
+TEST_F(JoinTest, AFileOfANewerFormIsNotVouchedFor) {
+  log.reset();
+  const std::string name = files->names().front();
+  for (const auto& [version, findings] : {std::pair("1", 0u), {"2", 0u}, {"3", 1u}}) {
+    files->set_bytes(
+        name, frame_line(kind::segment, {}, "", fmt::format(R"({{"formatVersion":{}}})", version)));
+    EXPECT_EQ(verify_all().findings.size(), findings) << version;
+  }
+}
+
 TEST_F(JoinTest, ARecordHasItsAttestationWithAPathToASignedRoot) {
   for (int i = 0; i < 5; ++i) write_hop(i);
   write_batch(batch_of(attest::Of::tokens, tokens));
