@@ -208,7 +208,7 @@ inline constexpr auto audit_retry_max = 30s;
 inline constexpr std::size_t audit_removals_a_tick = 4;          // segments past their retention
 inline constexpr std::size_t lookup_block_bytes = 256 * 1024;    // read at once, backwards
 inline constexpr std::size_t opened_block_bytes = 8 * 1024;      // of opened entries, read at once
-inline constexpr std::size_t opened_line_bytes_max = 64 * 1024;  // the longest have 10 KiB
+inline constexpr std::size_t opened_line_bytes_max = 64 * 1024;  // its texts are bounded, escaped
 inline constexpr std::size_t lookup_scan_bytes_max = 256 * 1024 * 1024;  // a page of LookupEvents
 inline constexpr std::size_t lookup_results_max = 50;                    // AWS's MaxResults
 
