@@ -14,7 +14,7 @@ readonly BUILD_PACKAGES=(
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libjemalloc-dev prometheus-cpp-dev libgtest-dev libbenchmark-dev
   python3-venv openssl iproute2)
 readonly TEST_PACKAGES=(nftables systemd)  # the kernel's rules of tidegate egress, loaded and verified
-readonly FUZZ_PACKAGES=(libclang-rt-19-dev)
+readonly CLANG_RUNTIME_PACKAGES=(libclang-rt-19-dev)  # of sanitizers, fuzzers and counted profiles
 readonly BENCH_PACKAGES=(nginx-light wrk nghttp2-client)
 readonly FENCE_PACKAGES=(tshark)
 readonly STYLE_PACKAGES=(clang-format-19 git)
@@ -40,8 +40,8 @@ Work on it
   fmt                 format the C++ sources
   lint                format, dependency rules, file sizes, links
   docs                write docs/reference/ from what the program says of itself
-  bench [catalog|code]  measure against nginx as a plain proxy, print ratios; or how long a large catalogue takes to
-                      prove; or how much code a request fetches anew
+  bench [catalog|code|compare]  measure against nginx as a plain proxy, print ratios; or how long a large catalogue
+                      takes to prove; or how much code a request fetches anew; or two builds against each other
   profile             count what runs under the benchmark's requests, in cmake/release.profdata: release builds use it
   ci                  lint, test with every client and the fence, and fuzz, as CI does
   clean               remove build/ and .tidegate/
@@ -167,7 +167,7 @@ cmd_drill() {
 }
 
 cmd_fuzz() {
-  install_packages "${BUILD_PACKAGES[@]}" "${FUZZ_PACKAGES[@]}"
+  install_packages "${BUILD_PACKAGES[@]}" "${CLANG_RUNTIME_PACKAGES[@]}"
   build_targets fuzz fuzz
   python3 tools/fuzz.py --jobs "$(build_jobs)" "$@"
 }
@@ -208,13 +208,18 @@ cmd_bench() {
   fi
   install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
   prepare_python
+  if [[ ${1:-} == compare ]]; then
+    build_targets release tidegate
+    "$VENV/bin/python" bench/compare.py "${@:2}"
+    return
+  fi
   build_targets release tidegate chat_bench gateway_bench
   "$VENV/bin/python" bench/run.py "$@"
 }
 
 # After changes to the path of a request: a function whose code is not the counted one gets no use of the counts.
 cmd_profile() {
-  install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}" llvm-19
+  install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}" "${CLANG_RUNTIME_PACKAGES[@]}" llvm-19
   prepare_python
   build_targets profile tidegate
   local counts=$PWD/build/profile/counts
