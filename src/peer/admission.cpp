@@ -42,11 +42,12 @@ Admission::Admission(std::shared_ptr<const catalog::Catalog> catalog, catalog::R
 
 Result<void> Admission::admit(const AdmissionQuestion& question) const {
   if (sabotage::off(sabotage::Layer::admission)) return {};
+  const auto entry = replay_->entry(question.token.jti, question.token.expires_ms);
   TRY_VOID(check_request(question));
   TRY(const NamedRow named, row_of(question.token));
   TRY_VOID(check_destination(named, question.token));
   // Last, so that only what would have run uses a token up.
-  switch (replay_->use(question.token.jti, question.token.expires_ms)) {
+  switch (replay_->use(entry)) {
     case ReplayTable::Seen::fresh:
       return {};
     case ReplayTable::Seen::replayed:

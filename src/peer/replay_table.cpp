@@ -36,28 +36,32 @@ ReplayTable::ReplayTable(std::size_t entries_a_minute)
   }
 }
 
-ReplayTable::Seen ReplayTable::use(std::string_view jti, std::int64_t expires_ms) {
+ReplayTable::Entry ReplayTable::entry(std::string_view jti, std::int64_t expires_ms) const {
   const std::int64_t minute = expires_ms / minute_ms;
-  Generation& generation = generations_[static_cast<std::size_t>(minute) % generations_.size()];
-  std::int64_t newest = generation.minute.load(std::memory_order_acquire);
-  while (newest < minute && !generation.minute.compare_exchange_weak(newest, minute)) {
-  }
-  if (newest > minute) return Seen::replayed;  // its minute is over: nobody could say any more
-
   const Sha256 digest = sha256(jti);
   std::uint64_t place, print;
   std::memcpy(&place, digest.data(), sizeof place);
   std::memcpy(&print, digest.data() + sizeof place, sizeof print);
-  const std::uint64_t mark = mark_of(minute);
-  const std::uint64_t entry = mark << 48 | print >> 16;
+  place &= mask_;
+  __builtin_prefetch(&generations_[generation_of(minute)].slots[place], 1);
+  return {.minute = minute, .place = place, .slot = mark_of(minute) << 48 | print >> 16};
+}
+
+ReplayTable::Seen ReplayTable::use(const Entry& entry) {
+  Generation& generation = generations_[generation_of(entry.minute)];
+  std::int64_t newest = generation.minute.load(std::memory_order_acquire);
+  while (newest < entry.minute && !generation.minute.compare_exchange_weak(newest, entry.minute)) {
+  }
+  if (newest > entry.minute) return Seen::replayed;  // its minute is over: nobody could say more
 
   for (std::size_t probe = 0; probe < limits::replay_probes_max && probe <= mask_; ++probe) {
-    std::atomic_ref<std::uint64_t> slot(generation.slots[(place + probe) & mask_]);
+    std::atomic_ref<std::uint64_t> slot(generation.slots[(entry.place + probe) & mask_]);
     std::uint64_t found = slot.load(std::memory_order_acquire);
-    while (found >> 48 != mark) {  // never used, or left by a minute that is over
-      if (slot.compare_exchange_weak(found, entry, std::memory_order_acq_rel)) return Seen::fresh;
+    while (found >> 48 != entry.slot >> 48) {  // never used, or left by a minute that is over
+      if (slot.compare_exchange_weak(found, entry.slot, std::memory_order_acq_rel))
+        return Seen::fresh;
     }
-    if (found == entry) return Seen::replayed;
+    if (found == entry.slot) return Seen::replayed;
   }
   return Seen::full;
 }

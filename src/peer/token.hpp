@@ -87,8 +87,16 @@ class ReplayTable {
  public:
   explicit ReplayTable(std::size_t entries_a_minute);
   enum class Seen : std::uint8_t { fresh, replayed, full };
+  // Of one token. Its place in the table is far from everything else in memory: made early, it is
+  // here by the time that it is used.
+  struct Entry {
+    std::int64_t minute;
+    std::size_t place;
+    std::uint64_t slot;  // what fills it
+  };
+  Entry entry(std::string_view jti, std::int64_t expires_ms) const;
   // The caller has checked that the token is within its lifetime.
-  Seen use(std::string_view jti, std::int64_t expires_ms);
+  Seen use(const Entry& entry);
 
  private:
   struct Free {
@@ -99,8 +107,12 @@ class ReplayTable {
     std::unique_ptr<std::uint64_t[], Free>
         slots;  // 16 bits of the minute, 48 of the fingerprint; 0: never used
   };
+  static std::size_t generation_of(std::int64_t minute) {
+    return static_cast<std::size_t>(minute) % generations;
+  }
+  static constexpr std::size_t generations = 4;
   std::size_t mask_;
-  std::array<Generation, 4> generations_;
+  std::array<Generation, generations> generations_;
 };
 
 }  // namespace tidegate::peer
