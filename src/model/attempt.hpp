@@ -18,8 +18,8 @@ struct Work {
   const chat::Format* format;  // how the client speaks
   std::string_view model_id;   // the foundation model
   std::string_view body;       // the client's, whole
-  std::string request_id;
-  std::string traceparent;  // to pass on; may be empty
+  std::string_view request_id;
+  std::string_view traceparent;  // to pass on; may be empty
   // What LocalExecutor::check made of the body, borrowed like it; null: the executor reads the body
   // itself.
   const chat::Request* request = nullptr;

@@ -23,7 +23,7 @@ http::ClientTimeouts timeouts_of(chat::Streaming streaming) {
 
 // The request as it leaves, whole and let in.
 BackendRequest prepared(const BackendState& backend, BackendRequest request, WallTime now,
-                        const std::string& traceparent = {}) {
+                        std::string_view traceparent = {}) {
   request.target.insert(0, backend.config().base_path);
   if (!traceparent.empty()) request.headers.add("traceparent", traceparent);
   backend.adapter().authorize(request, now);
