@@ -72,7 +72,6 @@ struct Hop {
     const auto admitted = admission.admit({.peer_region = milan.str(),
                                            .token = opened->token,
                                            .body_hash = body,
-                                           .operation = "Converse",
                                            .now = loop.clock().wall()});
     if (!admitted) throw std::runtime_error(admitted.error().why);
     return {sealed->leaf, *std::move(opened)};

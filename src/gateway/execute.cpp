@@ -145,14 +145,16 @@ Task<model::Attempt> Pipeline::execute_abroad(http::Exchange& exchange, Trail& t
   }
   trail.hop.token = signed_token->leaf;
   region_.attestations().made(attest::Of::tokens, destination, *trail.hop.token);
-  peer::PassageResult passed = co_await peer::pass(exchange, std::move(channel),
-                                                   {.request_id = trail.request_id,
-                                                    .token = std::move(signed_token->bytes),
-                                                    .traceparent = trail.traceparent,
-                                                    .body = trail.call->body,
-                                                    .region = destination.str(),
-                                                    .row_hash = token.row_hash},
-                                                   std::move(headers), worker_.loop());
+  peer::PassageResult passed;
+  passed.answer_head.headers = std::move(headers);
+  co_await peer::pass(exchange, std::move(channel),
+                      {.request_id = trail.request_id,
+                       .token = std::move(signed_token->bytes),
+                       .traceparent = trail.traceparent,
+                       .body = trail.call->body,
+                       .region = destination.str(),
+                       .row_hash = token.row_hash},
+                      passed, worker_.loop());
   if (passed.error && passed.error->code == ErrorCode::fence_refused) {
     region_.geofence_violation(Region::Side::source, passed.error->why, facts_of(token),
                                worker_.rng());

@@ -347,7 +347,7 @@ TEST(Gateway, ATokenIsWorthNothingTwiceAndNothingElsewhere) {
       auto sent =
           co_await c->send({.method = "POST",
                             .target = std::string(peer::execute_path),
-                            .headers = {{"x-tidegate-operation", "Converse"}},
+                            .headers = {},
                             .body = b,
                             .front = peer::request_front(t, "00-" + std::string(32, '1') + '-' +
                                                                 std::string(16, '2') + "-00")},

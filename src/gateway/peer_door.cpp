@@ -14,7 +14,7 @@
 namespace tidegate::gateway {
 namespace {
 
-// The answer's pieces, hashed on their way out for the trailer.
+// The answer's headers and pieces, hashed on their way out for the trailer.
 class PieceExchange final : public http::Exchange {
  public:
   explicit PieceExchange(http::Exchange& inner) : inner_(inner) {}
@@ -22,7 +22,10 @@ class PieceExchange final : public http::Exchange {
   const http::ConnectionInfo& connection() const override { return inner_.connection(); }
   Task<Result<std::string>> next_body() override { return inner_.next_body(); }
   Task<Result<void>> begin(http::ResponseHead head) override {
-    return inner_.begin(std::move(head));
+    CO_TRY_VOID(co_await inner_.begin({}));
+    std::string piece;
+    peer::append_headers(piece, head.headers);
+    co_return co_await inner_.write(std::move(piece));
   }
   Task<Result<void>> write(std::string bytes) override {
     hasher_.update(bytes);
@@ -223,13 +226,10 @@ Task<Result<void>> PeerDoor::admit(http::Exchange& exchange, const peer::RegionI
   if (!whole && whole.error().code == ErrorCode::overloaded) co_return fail(no_memory_here());
   CO_TRY(admitted.body, std::move(whole));
   const Sha256 body_hash = sha256(admitted.body);
-  const std::string_view operation =
-      exchange.head().headers.get(peer::operation_header).value_or(token.operation);
   const auto snapshot = worker_.snapshot();
   CO_TRY_VOID(snapshot->admission->admit({.peer_region = peer.region.str(),
                                           .token = token,
                                           .body_hash = body_hash,
-                                          .operation = operation,
                                           .now = worker_.loop().clock().wall()}));
   // The row once more, of the Region that TLS has proved and not of the one that the token names:
   // what runs here has a row in this Region's catalogue, whoever admitted it.
@@ -325,9 +325,16 @@ Task<void> PeerDoor::answer(http::Exchange& exchange, const peer::RegionIdentity
   region_.attestations().made(
       attest::Of::attestations, peer.region,
       peer::attestation_of(token, opened.leaf, digest, trailer.outcome, trailer.at_ms).leaf());
-  if (!exchange.begun() && !co_await exchange.begin(std::move(attempt.answer_head))) co_return;
-  co_await exchange.finish(
-      peer::last_piece(attempt.answer_tail, trailer.sign(exchange.connection().link_key.value())));
+  const std::string sealed = trailer.sign(exchange.connection().link_key.value());
+  std::string last;
+  last.reserve(peer::answer_bytes_max(attempt.answer_head.headers, attempt.answer_tail, sealed));
+  if (!exchange.begun()) {
+    if (!co_await exchange.begin({})) co_return;
+    peer::append_headers(last, attempt.answer_head.headers);
+  }
+  peer::append_piece(last, attempt.answer_tail);
+  peer::append_end(last, sealed);
+  co_await exchange.finish(std::move(last));
 }
 
 Task<void> PeerDoor::refuse_peer(http::Exchange& exchange, std::string rule, json::object facts) {

@@ -33,13 +33,16 @@ bool is_head(const H2Stream& stream) {
   return !stream.head_complete;
 }
 
-// Room for what such a frame usually holds: what the table of the connection knows takes a byte
-// here.
-void reserve(Headers& headers, const nghttp2_frame_hd& frame) {
-  headers.reserve(std::min<std::size_t>(frame.length, 2048) + 128, 8);
+// The first one brings room for what such a frame usually holds: what the table of the connection
+// knows takes a byte here.
+void add(Headers& headers, const nghttp2_frame_hd& frame, std::string_view name,
+         std::string_view value) {
+  if (headers.empty()) headers.reserve(std::min<std::size_t>(frame.length, 2048) + 128, 8);
+  headers.add(name, value);
 }
 
-void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string_view value) {
+void add_field(H2Role role, H2Stream& stream, const nghttp2_frame_hd& frame, std::string_view name,
+               std::string_view value) {
   stream.header_bytes += name.size() + value.size() + 32;  // RFC 9113, section 6.5.2
   stream.header_count += name.starts_with(':') ? 0 : 1;
   if (stream.head_error) return;
@@ -58,7 +61,7 @@ void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string
     if (name == ":status") {
       stream.response.status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
     } else {
-      stream.response.headers.add(name, value);
+      add(stream.response.headers, frame, name, value);
     }
   } else if (name == ":method") {
     stream.request.method = value;
@@ -67,7 +70,7 @@ void add_field(H2Role role, H2Stream& stream, std::string_view name, std::string
   } else if (name == ":authority") {
     stream.request.authority = value;
   } else if (!name.starts_with(':')) {
-    stream.request.headers.add(name, value);
+    add(stream.request.headers, frame, name, value);
   }
 }
 
@@ -108,7 +111,6 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
           if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
             if (auto* stream = stream_of(session, frame->hd.stream_id)) {
               stream->header_bytes = stream->header_count = 0;
-              if (is_head(*stream)) reserve(stream->response.headers, frame->hd);
             }
             return 0;
           }
@@ -116,7 +118,6 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
             return 0;  // after our GOAWAY: refused by it
           H2Stream& stream = self.streams_[frame->hd.stream_id];
           stream.id = frame->hd.stream_id;
-          reserve(stream.request.headers, frame->hd);
           nghttp2_session_set_stream_user_data(session, stream.id, &stream);
           return 0;
         });
@@ -129,8 +130,8 @@ void H2Callbacks::install_for_heads(nghttp2_session_callbacks* callbacks) {
          void* user) -> int {
         return guarded([&]() -> int {
           if (auto* stream = stream_of(session, frame->hd.stream_id)) {
-            add_field(static_cast<H2Session*>(user)->role_, *stream, text(name, name_size),
-                      text(value, value_size));
+            add_field(static_cast<H2Session*>(user)->role_, *stream, frame->hd,
+                      text(name, name_size), text(value, value_size));
           }
           return 0;
         });

@@ -85,10 +85,6 @@ Result<void> Admission::check_request(const AdmissionQuestion& question) const {
         "expired",
         "the routing token lives longer than any may: compare the clocks of the two Regions");
   }
-  if (token.operation != question.operation) {
-    return refuse("operation", fmt::format("the token is for {}, the request is {}",
-                                           token.operation, question.operation));
-  }
   if (!constant_time_equal(view(token.body_sha256), view(question.body_hash))) {
     return refuse("body_hash", "the body is not the one that the token was made for");
   }

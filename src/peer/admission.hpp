@@ -16,7 +16,6 @@ struct AdmissionQuestion {
   std::string_view peer_region;  // from the peer's certificate
   const RoutingToken& token;
   const Sha256& body_hash;  // of what really came
-  std::string_view operation;
   WallTime now;
 };
 
@@ -26,8 +25,8 @@ class Admission {
             std::shared_ptr<ReplayTable> replay, bool global_profiles_granted);
   // Errors: fence_refused, its `why` naming the rule: source_mismatch, wrong_destination,
   // unknown_profile, row_version, global_not_granted, no_row, row_hash, not_in_row,
-  // outside_geography, not_in_subset, subset_widens, model, body_hash, expired, replayed,
-  // operation. peer_capacity where the replay table is full.
+  // outside_geography, not_in_subset, subset_widens, model, body_hash, expired, replayed.
+  // peer_capacity where the replay table is full.
   Result<void> admit(const AdmissionQuestion& question) const;
   const std::shared_ptr<const catalog::Catalog>& catalog() const { return catalog_; }
   // What admit() asks of the catalogue, by itself, for the proof: which row of this Region's own

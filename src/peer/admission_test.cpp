@@ -22,17 +22,13 @@ struct Question {
   std::string peer = "eu-south-1";
   std::string self = "eu-central-1";
   std::string body = peer::body;
-  std::string operation = "Converse";
   WallTime at = now;
   bool global_granted = false;
 
   Result<void> ask(const std::shared_ptr<ReplayTable>& replay) const {
     const Admission admission(Catalog::built_in(), RegionId(self), replay, global_granted);
-    return admission.admit({.peer_region = peer,
-                            .token = token,
-                            .body_hash = sha256(body),
-                            .operation = operation,
-                            .now = at});
+    return admission.admit(
+        {.peer_region = peer, .token = token, .body_hash = sha256(body), .now = at});
   }
   Result<void> ask() const { return ask(std::make_shared<ReplayTable>(16)); }
 };
@@ -63,7 +59,6 @@ TEST(Admission, EachRuleRefuses) {
       {"wrong_destination", [](Question& q) { q.self = "eu-west-1"; }},
       {"expired", [](Question& q) { q.at = now + std::chrono::seconds(91); }},
       {"expired", [](Question& q) { q.at = now - std::chrono::seconds(31); }},
-      {"operation", [](Question& q) { q.operation = "ConverseStream"; }},
       {"body_hash", [](Question& q) { q.body += " "; }},
       {"unknown_profile", [](Question& q) { q.token.profile = "eu.amazon.nova-9-v1:0"; }},
       {"unknown_profile", [](Question& q) { q.token.profile = q.token.model_id; }},
@@ -107,7 +102,7 @@ TEST(Admission, ClocksMayDifferALittle) {
 TEST(Admission, ATokenIsUsedOnceAndOnlyByWhatRuns) {
   const auto replay = std::make_shared<ReplayTable>(16);
   Question refused;
-  refused.operation = "ConverseStream";
+  refused.body += " ";
   EXPECT_FALSE(refused.ask(replay));
   EXPECT_TRUE(Question().ask(replay));
   const auto again = Question().ask(replay);

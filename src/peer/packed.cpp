@@ -6,14 +6,14 @@
 
 namespace tidegate::peer {
 
-void Packer::text(const std::string& text) {
-  const std::string_view whole = std::string_view(text).substr(0, UINT16_MAX);
+void Packer::text(std::string_view text) {
+  const std::string_view whole = text.substr(0, UINT16_MAX);
   append_big_endian(out_, whole.size(), 2);
   out_ += whole;
 }
 
 void Packer::texts(const std::vector<std::string>& texts) {
-  append_big_endian(out_, texts.size(), 2);
+  count(texts.size());
   for (const std::string& one : texts) text(one);
 }
 
@@ -36,15 +36,21 @@ void Unpacker::digest(Sha256& digest) {
   std::ranges::copy(take(digest.size()), digest.begin());
 }
 
-void Unpacker::text(std::string& text) {
-  text = take(read(2));
+std::string_view Unpacker::text() {
+  const std::string_view text = take(read(2));
   good_ = good_ && text.size() <= limits::packed_text_bytes_max && is_valid_utf8(text);
+  return good_ ? text : std::string_view();
+}
+
+std::size_t Unpacker::count(std::size_t count_max) {
+  const std::uint64_t count = read(2);
+  good_ = good_ && count <= count_max;
+  return good_ ? count : 0;
 }
 
 void Unpacker::texts(std::vector<std::string>& texts) {
-  const std::uint64_t count = read(2);
-  good_ = good_ && count <= limits::packed_texts_max;
-  for (std::uint64_t n = 0; good_ && n < count; ++n) text(texts.emplace_back());
+  for (std::size_t left = count(limits::packed_texts_max); good_ && left > 0; --left)
+    text(texts.emplace_back());
 }
 
 }  // namespace tidegate::peer

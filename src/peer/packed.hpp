@@ -23,7 +23,8 @@ class Packer {
   explicit Packer(std::string& out) : out_(out) {}
   void version(std::uint8_t version) { out_ += static_cast<char>(version); }
   void digest(const Sha256& digest) { out_ += view(digest); }
-  void text(const std::string& text);
+  void text(std::string_view text);
+  void count(std::size_t count) { append_big_endian(out_, count, 2); }
   void texts(const std::vector<std::string>& texts);
   void number(std::integral auto number) {
     append_big_endian(out_, static_cast<std::uint64_t>(number), 8);
@@ -38,7 +39,9 @@ class Unpacker {
   explicit Unpacker(std::string_view in) : in_(in) {}
   void version(std::uint8_t version) { good_ = read(1) == version && good_; }
   void digest(Sha256& digest);
-  void text(std::string& text);
+  void text(std::string& text) { text = this->text(); }
+  std::string_view text();                   // of what is read: empty where it is not a text
+  std::size_t count(std::size_t count_max);  // 0 where there are more
   void texts(std::vector<std::string>& texts);
   template <std::integral Number>
   void number(Number& number) {

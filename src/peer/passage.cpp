@@ -19,7 +19,7 @@ constexpr http::ClientTimeouts timeouts{.connect = limits::backend_connect_timeo
                                         .first_byte = limits::peer_first_byte_timeout,
                                         .idle = limits::peer_idle_timeout};
 
-// What of the peer's head is the client's business; the rest is the gateway's at home.
+// What of the peer's headers is the client's business; the rest is the gateway's at home.
 bool passes_on(std::string_view header) {
   constexpr std::string_view metering = "x-amzn-bedrock-";
   return iequals_ascii(header, "content-type") || iequals_ascii(header, "cache-control") ||
@@ -86,12 +86,12 @@ std::size_t events_may_leave(std::string_view events) {
 class Passage {
  public:
   Passage(http::Exchange& exchange, std::shared_ptr<http::Channel> channel, PassageRequest request,
-          http::Headers extra_headers, Loop& loop)
+          PassageResult& result, Loop& loop)
       : exchange_(exchange),
         channel_(std::move(channel)),
         request_(std::move(request)),
-        extra_headers_(std::move(extra_headers)),
-        loop_(loop) {}
+        loop_(loop),
+        result_(result) {}
 
   Task<Result<void>> carry() {
     result_.started = loop_.now();
@@ -103,11 +103,16 @@ class Passage {
     result_.bytes_sent = static_cast<std::int64_t>(request_.body.size());
     if (head->status != 200) co_return co_await refused(*std::move(head));
 
-    result_.answer_head.headers = std::move(extra_headers_);
-    for (const http::Header& header : head->headers) {
+    while (!reader_.headers()) {
+      auto bytes = co_await answer_->next_body();
+      if (!bytes) co_return broken(std::move(bytes).error());
+      if (bytes->empty()) co_return interrupted("there is no trailer");
+      CO_TRY_VOID(take(*bytes, begun_));
+    }
+    for (const http::Header& header : *reader_.headers()) {
       if (passes_on(header.name)) result_.answer_head.headers.add(header.name, header.value);
     }
-    const auto type = head->headers.get("content-type").value_or("");
+    const auto type = reader_.headers()->get("content-type").value_or("");
     if (type == event_stream_type) {
       CO_TRY_VOID(co_await carry_stream());
     } else if (type.starts_with("text/event-stream")) {
@@ -118,15 +123,14 @@ class Passage {
     co_return check_trailer();
   }
 
-  // What became of carry().
-  PassageResult&& result(Result<void> carried) {
+  // After carry().
+  void end(Result<void> carried) {
     if (!carried) {
       result_.error = std::move(carried).error();
       result_.answer_tail.clear();
       if (exchange_.begun()) result_.error->retry = Retry::never;
     }
     result_.ended = loop_.now();
-    return std::move(result_);
   }
 
  private:
@@ -138,41 +142,40 @@ class Passage {
             .front = request_front(request_.token, request_.traceparent)};
   }
 
-  // The next bytes of the answer, hashed and counted; empty at its end.
+  // Appends what of `bytes` is the answer's to `answer`, hashed and counted.
+  Result<void> take(std::string_view bytes, std::string& answer) {
+    const std::size_t before = answer.size();
+    if (const auto read = reader_.feed(bytes, answer); !read) return interrupted(read.error().why);
+    const std::string_view taken = std::string_view(answer).substr(before);
+    if (taken.empty()) return {};
+    if (result_.first_byte == MonoTime{}) result_.first_byte = loop_.now();
+    hasher_.update(taken);
+    result_.bytes_received += static_cast<std::int64_t>(taken.size());
+    return {};
+  }
+
+  // The next bytes of the answer; empty at its end.
   Task<Result<std::string>> next_piece() {
-    std::string piece;
+    std::string piece = std::exchange(begun_, {});
     while (piece.empty()) {
       auto bytes = co_await answer_->next_body();
       if (!bytes) co_return broken(std::move(bytes).error());
       if (bytes->empty()) break;
-      if (const auto read = reader_.feed(*bytes, piece); !read)
-        co_return interrupted(read.error().why);
+      CO_TRY_VOID(take(*bytes, piece));
     }
-    note(piece);
     co_return piece;
-  }
-
-  // Bytes of the answer, as the client gets them.
-  void note(std::string_view bytes) {
-    if (bytes.empty()) return;
-    if (result_.first_byte == MonoTime{}) result_.first_byte = loop_.now();
-    hasher_.update(bytes);
-    result_.bytes_received += static_cast<std::int64_t>(bytes.size());
   }
 
   Task<Result<void>> carry_whole() {
     std::string& whole = result_.answer_tail;
-    for (;;) {
+    whole = std::move(begun_);
+    while (whole.size() <= limits::backend_answer_bytes_max) {
       auto bytes = co_await answer_->next_body();
       if (!bytes) co_return broken(std::move(bytes).error());
       if (bytes->empty()) co_return Result<void>();
-      const std::size_t before = whole.size();
-      if (const auto read = reader_.feed(*bytes, whole); !read)
-        co_return interrupted(read.error().why);
-      note(std::string_view(whole).substr(before));
-      if (whole.size() > limits::backend_answer_bytes_max)
-        co_return interrupted("the answer is too long");
+      CO_TRY_VOID(take(*bytes, whole));
     }
+    co_return interrupted("the answer is too long");
   }
 
   Task<Result<void>> carry_stream() {
@@ -291,20 +294,20 @@ class Passage {
   http::Exchange& exchange_;
   const std::shared_ptr<http::Channel> channel_;
   const PassageRequest request_;
-  http::Headers extra_headers_;
   Loop& loop_;
   std::unique_ptr<http::ClientExchange> answer_;
   AnswerReader reader_;
+  std::string begun_;  // the answer's bytes that came with its headers
   Sha256Hasher hasher_;
-  PassageResult result_;
+  PassageResult& result_;
 };
 
 }  // namespace
 
-Task<PassageResult> pass(http::Exchange& exchange, std::shared_ptr<http::Channel> channel,
-                         PassageRequest request, http::Headers extra_headers, Loop& loop) {
-  Passage passage(exchange, std::move(channel), std::move(request), std::move(extra_headers), loop);
-  co_return passage.result(co_await passage.carry());
+Task<void> pass(http::Exchange& exchange, std::shared_ptr<http::Channel> channel,
+                PassageRequest request, PassageResult& result, Loop& loop) {
+  Passage passage(exchange, std::move(channel), std::move(request), result, loop);
+  passage.end(co_await passage.carry());
 }
 
 }  // namespace tidegate::peer

@@ -42,8 +42,9 @@ struct PassageResult {
   std::string answer_tail;
 };
 
-// Error.retry is other_region while the client has no byte and another try may help.
-Task<PassageResult> pass(http::Exchange& exchange, std::shared_ptr<http::Channel> channel,
-                         PassageRequest request, http::Headers extra_headers, Loop& loop);
+// What becomes of it is told in `result`, whose answer_head has the headers that the gateway at
+// home adds. Error.retry is other_region while the client has no byte and another try may help.
+Task<void> pass(http::Exchange& exchange, std::shared_ptr<http::Channel> channel,
+                PassageRequest request, PassageResult& result, Loop& loop);
 
 }  // namespace tidegate::peer

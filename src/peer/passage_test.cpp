@@ -46,6 +46,7 @@ class ScriptedAnswer final : public http::ClientExchange {
       co_await sleep_for(loop_, 3600s, cancellation_);
       co_return fail(ErrorCode::cancelled, "the client has gone");
     }
+    if (script_.head.status == 200) co_return http::ResponseHead();
     co_return script_.head;
   }
   Task<Result<std::string>> next_body() override {
@@ -53,19 +54,30 @@ class ScriptedAnswer final : public http::ClientExchange {
     if (at < script_.pieces.size()) {
       const auto& piece = script_.pieces[at];
       if (script_.head.status != 200 || !piece) co_return piece;
-      std::string body;
+      std::string body = headers_once();
       append_piece(body, *piece);
       co_return body;
     }
-    if (at == script_.pieces.size() && script_.trailer) co_return last_piece("", *script_.trailer);
+    if (at == script_.pieces.size() && script_.trailer) {
+      std::string body = headers_once();
+      append_end(body, *script_.trailer);
+      co_return body;
+    }
     co_return std::string();
   }
 
  private:
+  std::string headers_once() {
+    std::string body;
+    if (!std::exchange(headed_, true)) append_headers(body, script_.head.headers);
+    return body;
+  }
+
   const Script& script_;
   Loop& loop_;
   Cancellation* cancellation_;
   std::size_t at_ = 0;
+  bool headed_ = false;
 };
 
 class ScriptedChannel final : public http::Channel {
@@ -149,14 +161,17 @@ struct Journey {
   std::optional<PassageResult> result;
 
   static Task<void> drive(Journey& run) {
-    run.result = co_await pass(run.client, run.channel,
-                               {.request_id = "rid",
-                                .token = "token",
-                                .traceparent = traceparent,
-                                .body = request_body,
-                                .region = "eu-central-1",
-                                .row_hash = row_hash},
-                               {{"x-tidegate-inference-region", "eu-central-1"}}, run.loop);
+    PassageResult result;
+    result.answer_head.headers = {{"x-tidegate-inference-region", "eu-central-1"}};
+    co_await pass(run.client, run.channel,
+                  {.request_id = "rid",
+                   .token = "token",
+                   .traceparent = traceparent,
+                   .body = request_body,
+                   .region = "eu-central-1",
+                   .row_hash = row_hash},
+                  result, run.loop);
+    run.result = std::move(result);
   }
   const PassageResult& start(Script script) {
     channel = std::make_shared<ScriptedChannel>(std::move(script), loop);

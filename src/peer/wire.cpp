@@ -1,10 +1,11 @@
-// Reports, fronts and trailers.
+// Reports, fronts, answers and trailers.
 #include "peer/wire.hpp"
 
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
+#include "http/field_text.hpp"
 #include "peer/canonical.hpp"
 #include "peer/packed.hpp"
 #include "peer/seal.hpp"
@@ -110,40 +111,85 @@ Error no_token() {
           .why = "no_token"};
 }
 
+void append_headers(std::string& body, const http::Headers& headers) {
+  const std::size_t at = body.size();
+  append_big_endian(body, 0, piece_length_bytes);
+  Packer packer(body);
+  packer.count(headers.size());
+  for (const http::Header& header : headers) {
+    packer.text(header.name);
+    packer.text(header.value);
+  }
+  std::string length;
+  append_big_endian(length, body.size() - at - piece_length_bytes, piece_length_bytes);
+  body.replace(at, length.size(), length);
+}
+
 void append_piece(std::string& body, std::string_view piece) {
   if (piece.empty()) return;
   append_big_endian(body, piece.size(), piece_length_bytes);
   body += piece;
 }
 
-std::string last_piece(std::string_view piece, std::string_view sealed_trailer) {
-  std::string body;
-  body.reserve(2 * piece_length_bytes + piece.size() + sealed_trailer.size());
-  append_piece(body, piece);
+void append_end(std::string& body, std::string_view sealed_trailer) {
   append_big_endian(body, 0, piece_length_bytes);
   body += sealed_trailer;
-  return body;
+}
+
+std::size_t answer_bytes_max(const http::Headers& headers, std::string_view answer,
+                             std::string_view sealed_trailer) {
+  return 3 * piece_length_bytes + 2 + 4 * headers.size() + headers.bytes() + answer.size() +
+         sealed_trailer.size();
 }
 
 Result<void> AnswerReader::feed(std::string_view bytes, std::string& answer) {
   while (!bytes.empty() && !ended_) {
     if (left_ == 0) {
-      length_ += bytes.front();
+      length_ = length_ << 8 | static_cast<std::uint8_t>(bytes.front());
       bytes.remove_prefix(1);
-      if (length_.size() < piece_length_bytes) continue;
-      for (const char octet : length_) left_ = left_ << 8 | static_cast<std::uint8_t>(octet);
-      length_.clear();
-      ended_ = left_ == 0;
-    } else {
-      const std::string_view piece = bytes.substr(0, left_);
+      if (++length_octets_ == piece_length_bytes) TRY_VOID(begin_piece());
+      continue;
+    }
+    const std::string_view piece = bytes.substr(0, left_);
+    bytes.remove_prefix(piece.size());
+    left_ -= piece.size();
+    if (headers_) {
       answer += piece;
-      left_ -= piece.size();
-      bytes.remove_prefix(piece.size());
+    } else {
+      TRY_VOID(take_headers(piece));
     }
   }
   if (trailer_.size() + bytes.size() > limits::trailer_bytes_max)
     return broken("a trailer that is too long");
   trailer_ += bytes;
+  return {};
+}
+
+Result<void> AnswerReader::begin_piece() {
+  left_ = std::exchange(length_, 0);
+  length_octets_ = 0;
+  ended_ = left_ == 0;
+  if (!headers_ && (left_ == 0 || left_ > limits::header_bytes_max))
+    return broken("headers of a wrong length");
+  return {};
+}
+
+// The next part of the first piece, which ends with it where nothing is left.
+Result<void> AnswerReader::take_headers(std::string_view bytes) {
+  if (left_ > 0 || !packed_headers_.empty()) {
+    packed_headers_ += bytes;
+    if (left_ > 0) return {};
+    bytes = packed_headers_;
+  }
+  Unpacker unpacker(bytes);
+  http::Headers& headers = headers_.emplace();
+  for (std::size_t left = unpacker.count(limits::header_count_max); left > 0; --left) {
+    const std::string_view name = unpacker.text();
+    const std::string_view value = unpacker.text();
+    if (!http::is_field_text(value)) return broken("a header with a byte that none has");
+    headers.add(name, value);
+  }
+  if (!unpacker.done()) return broken("headers that are not packed");
   return {};
 }
 

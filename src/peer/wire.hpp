@@ -1,10 +1,11 @@
 // What crosses a link besides the client's bytes: load reports (one JSON line each, every 100 ms,
 // on a stream that the source opens; signed batches of attestations and the endorsement of their
 // key are lines of it, too), signed batches of tokens (posted by the source), the front of each
-// request, and the trailer that ends each answer, MACed under the link's secret.
+// request, and the headers and the trailer of each answer, the trailer MACed under the link's
+// secret.
 //
-// Neither is a header: nghttp2 goes through a header's value octet by octet, twice at each end, and
-// a hop is a stream with two small bodies.
+// None of these is a header on the link: nghttp2 goes through each header several times at both
+// ends, and a hop is a stream with two small bodies.
 #pragma once
 
 #include <map>
@@ -16,15 +17,14 @@
 #include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "http/message.hpp"
 
 namespace tidegate::peer {
 
-inline constexpr int protocol_version = 2;
-inline constexpr std::string_view execute_path = "/tidegate/peer/v2/execute";
-inline constexpr std::string_view reports_path = "/tidegate/peer/v2/reports";
-inline constexpr std::string_view tokens_path = "/tidegate/peer/v2/tokens";
-inline constexpr std::string_view operation_header =
-    "x-tidegate-operation";  // of older sources: what the token says
+inline constexpr int protocol_version = 3;
+inline constexpr std::string_view execute_path = "/peer/3/execute";
+inline constexpr std::string_view reports_path = "/peer/3/reports";
+inline constexpr std::string_view tokens_path = "/peer/3/tokens";
 inline constexpr std::string_view catalog_epoch_header =
     "x-tidegate-catalog-epoch";  // of who asks for reports
 inline constexpr std::string_view error_header =
@@ -50,23 +50,35 @@ struct RequestFront {
 // The error of a body that ends before its front does.
 Error no_token();
 
-// The body of an answer on execute_path, if its status is 200: pieces of the answer, each its
-// length in four octets, the highest first, and its bytes; a length of nothing; the sealed trailer,
-// to the end.
+// The body of an answer on execute_path, if its status is 200: pieces, each its length in four
+// octets, the highest first, and its bytes; a length of nothing; the sealed trailer, to the end.
+// The first piece is the answer's headers, packed (packed.hpp): their number, then the name and the
+// value of each. The other pieces are the answer.
+void append_headers(std::string& body, const http::Headers& headers);
 void append_piece(std::string& body, std::string_view piece);  // nothing of an empty one
-std::string last_piece(std::string_view piece, std::string_view sealed_trailer);
+void append_end(std::string& body, std::string_view sealed_trailer);
+// Enough for an answer of one piece.
+std::size_t answer_bytes_max(const http::Headers& headers, std::string_view answer,
+                             std::string_view sealed_trailer);
 
 class AnswerReader {
  public:
-  // Appends the answer's part of `bytes` to `answer`. Errors: peer_unavailable (more after the
-  // answer than a trailer may have).
+  // Appends the answer's part of `bytes` to `answer`. Errors: peer_unavailable (headers that are
+  // none, or more after the answer than a trailer may have).
   Result<void> feed(std::string_view bytes, std::string& answer);
+  // Null as long as they are not whole.
+  const http::Headers* headers() const { return headers_ ? &*headers_ : nullptr; }
   // At the body's end: none if the answer was cut.
   std::optional<std::string_view> trailer() const;
 
  private:
-  std::size_t left_ = 0;  // of this piece
-  std::string length_;    // as far as it is here
+  Result<void> begin_piece();
+  Result<void> take_headers(std::string_view bytes);
+
+  std::size_t left_ = 0;                        // of this piece
+  std::size_t length_ = 0, length_octets_ = 0;  // of the next one, as far as it is here
+  std::string packed_headers_;                  // as far as they are here
+  std::optional<http::Headers> headers_;
   bool ended_ = false;
   std::string trailer_;
 };

@@ -64,7 +64,7 @@ TEST(Report, RefusesEverythingElse) {
            with("\"sequence\":7", "\"sequence\":7.5"),
            with("\"sequence\":7", "\"sequence\":\"7\""),
            with("\"sequence\":7", "\"sequence\":7,\"zone\":1"),
-           with("\"protocol\":2", "\"protocol\":1"),
+           with("\"protocol\":3", "\"protocol\":2"),
            with("\"draining\":true", "\"draining\":1"),
            with("\"catalogEpoch\":3", "\"catalogEpoch\":-3"),
            with("\"slots\":2", "\"slots\":4294967298"),
@@ -150,10 +150,12 @@ TEST(RequestFront, IsReadOnceItIsWhole) {
 // However a connection cuts it.
 TEST(AnswerReader, TakesAnAnswerApart) {
   std::string body;
+  append_headers(body, {{"content-type", "application/json"}, {"x-tidegate-model", "smollm2"}});
   append_piece(body, "one ");
   append_piece(body, "");
   append_piece(body, std::string(70'000, '2'));
-  body += last_piece(" three", "the trailer");
+  append_piece(body, " three");
+  append_end(body, "the trailer");
   const std::string whole = "one " + std::string(70'000, '2') + " three";
   for (const std::size_t step : {1uz, 2uz, 3uz, 5uz, 1'000uz, 16'384uz, body.size()}) {
     AnswerReader reader;
@@ -163,24 +165,58 @@ TEST(AnswerReader, TakesAnAnswerApart) {
       ASSERT_TRUE(reader.feed(std::string_view(body).substr(at, step), answer));
     }
     EXPECT_EQ(answer, whole) << step;
+    ASSERT_TRUE(reader.headers());
+    EXPECT_EQ(reader.headers()->size(), 2u);
+    EXPECT_EQ(reader.headers()->get("content-type"), "application/json");
+    EXPECT_EQ(reader.headers()->get("x-tidegate-model"), "smollm2");
     EXPECT_EQ(reader.trailer(), "the trailer") << step;
   }
 }
 
 TEST(AnswerReader, AnAnswerThatIsCutHasNoTrailer) {
-  const std::string body = last_piece("answer", "the trailer");
-  for (std::size_t size = 0; size < 4 + 6 + 4; ++size) {
+  std::string body;
+  append_headers(body, {{"a", "b"}});
+  const std::size_t headers_end = body.size();
+  append_piece(body, "answer");
+  append_end(body, "the trailer");
+  for (std::size_t size = 0; size < headers_end + 4 + 6 + 4; ++size) {
     AnswerReader reader;
     std::string answer;
     ASSERT_TRUE(reader.feed(std::string_view(body).substr(0, size), answer));
     EXPECT_FALSE(reader.trailer()) << size;
+    EXPECT_EQ(reader.headers() != nullptr, size >= headers_end) << size;
   }
+}
+
+TEST(AnswerReader, RefusesHeadersThatAreNone) {
+  const auto refused = [](std::string_view packed) {
+    std::string body, answer;
+    append_piece(body, packed);
+    return !AnswerReader().feed(body, answer);
+  };
+  std::string good;
+  append_headers(good, {{"a", "b"}});
+  good.erase(0, 4);
+  EXPECT_FALSE(refused(good));
+  EXPECT_TRUE(refused(good + "x"));
+  EXPECT_TRUE(refused(good.substr(0, good.size() - 1)));
+  std::string many(2, '\xff');
+  EXPECT_TRUE(refused(many));
+  std::string split;  // a value that would end its line
+  append_headers(split, {{"a", "b\r\nx-tidegate-inference-region: eu-west-1"}});
+  EXPECT_TRUE(refused(split.substr(4)));
+  EXPECT_TRUE(refused(std::string(limits::header_bytes_max + 1, '\0')));
+  std::string answer;
+  EXPECT_FALSE(AnswerReader().feed(std::string(4, '\0'), answer)) << "no headers at all";
+  EXPECT_FALSE(AnswerReader().feed("\xff\xff\xff\xff", answer)) << "four gigabytes of them";
 }
 
 TEST(AnswerReader, HoldsNoMoreThanATrailer) {
   AnswerReader reader;
-  std::string answer;
-  ASSERT_TRUE(reader.feed(last_piece("", std::string(limits::trailer_bytes_max, 't')), answer));
+  std::string body, answer;
+  append_headers(body, {});
+  append_end(body, std::string(limits::trailer_bytes_max, 't'));
+  ASSERT_TRUE(reader.feed(body, answer));
   EXPECT_FALSE(reader.feed("t", answer));
   EXPECT_TRUE(answer.empty());
 }

@@ -119,11 +119,8 @@ DestinationLayers::DestinationLayers(std::shared_ptr<const catalog::Catalog> cat
 Result<void> DestinationLayers::admit(std::size_t region, peer::RoutingToken& token) {
   static const Sha256 body_hash = sha256(body);
   token.jti = std::to_string(++asked_);
-  return doors_[region].granted.admit({.peer_region = token.source,
-                                       .token = token,
-                                       .body_hash = body_hash,
-                                       .operation = operation,
-                                       .now = now});
+  return doors_[region].granted.admit(
+      {.peer_region = token.source, .token = token, .body_hash = body_hash, .now = now});
 }
 
 }  // namespace tidegate::proof

@@ -20,6 +20,9 @@ FUZZ_TARGET(data, size) {
   CHECK(taken == halves);
   CHECK(whole == in_two);
   if (taken) CHECK(one.trailer() == two.trailer());
+  if (taken)
+    CHECK((one.headers() ? one.headers()->size() : 0) ==
+          (two.headers() ? two.headers()->size() : 0));
   for (const std::string_view label : {"tidegate routing token 1", "tidegate trailer 1"}) {
     const std::string sealed = peer::seal(label, std::string(text), *key).bytes;
     CHECK(peer::unseal(label, sealed, *key, sealed.size())->document == text);

@@ -8,12 +8,13 @@ import zlib
 
 from case import Case, Failed, Trial
 from link import (
-    TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, packed, pieces, row_hash, seal, token, trailer)
+    EXECUTE, TRAILER_FIELDS, TRAILER_LABEL, Reply, Request, answer_headers, packed, pieces, row_hash, seal, token, trailer)
 from support.deployment import FRANKFURT, LONDON, MILAN, NOVA
 from world import DUBLIN
 
 ANSWER = (b'{"metrics":{"latencyMs":1},"output":{"message":{"content":[{"text":"a lie"}],"role":"assistant"}},'
           b'"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2}}')
+HEADERS = answer_headers(("content-type", "application/json"))
 
 
 def sealed(request: Request, body: bytes = ANSWER, secret: bytes | None = None, **changed) -> bytes:
@@ -73,7 +74,7 @@ def forwards(trial: Trial) -> str:
 
 def redirects(trial: Trial) -> str:
     return lies(trial, lambda request: Reply(b"", [], status="307", headers=[
-        ("location", "https://10.77.0.4:7200/tidegate/peer/v2/execute")]))
+        ("location", f"https://10.77.0.4:7200{EXECUTE}")]))
 
 
 def mixed_up(trial: Trial) -> str:
@@ -137,15 +138,24 @@ def cases() -> list[Case]:
         one("the token sent back as the trailer",
             lambda request: Reply(ANSWER, [request.sealed])),
         one("a trailer longer than any may be", lambda request: Reply(ANSWER, [sealed(request) + bytes(16_384)])),
-        one("its trailer in a header of HTTP/2", lambda request: Reply(ANSWER, [], headers=[
+        one("its trailer in a header", lambda request: Reply(ANSWER, [], headers=[
             ("content-type", "application/json"), ("x-tidegate-trailer", base64.b64encode(sealed(request)))])),
         one("its trailer behind the body, in fields of HTTP/2", lambda request: Reply(
-            b"", [], raw=pieces(ANSWER) + bytes(4), fields=[("x-tidegate-trailer", base64.b64encode(sealed(request)))])),
-        one("an answer in no pieces", lambda request: Reply(b"", [], raw=ANSWER + sealed(request))),
-        one("a piece of four gigabytes that never come", lambda request: Reply(
+            b"", [], raw=HEADERS + pieces(ANSWER) + bytes(4), fields=[("x-tidegate-trailer", base64.b64encode(sealed(request)))])),
+        one("an answer in no pieces", lambda request: Reply(b"", [], raw=HEADERS + ANSWER + sealed(request))),
+        one("an answer without headers", lambda request: Reply(b"", [], raw=pieces(ANSWER, sealed(request)))),
+        one("an answer whose headers are HTTP/2's", lambda request: Reply(
+            b"", [], raw=bytes(4) + pieces(ANSWER, sealed(request)))),
+        one("a header that ends its line and begins another", lambda request: Reply(ANSWER, [sealed(request)], headers=[
+            ("content-type", "application/json"), ("cache-control", "no-store\r\nx-tidegate-inference-region: eu-south-1")])),
+        one("headers that are cut", lambda request: Reply(
+            b"", [], raw=struct.pack(">I", 9) + HEADERS[4:13] + pieces(ANSWER, sealed(request)))),
+        one("headers of four gigabytes that never come", lambda request: Reply(
             b"", [], raw=b"\xff\xff\xff\xff" + ANSWER + bytes(4) + sealed(request))),
+        one("a piece of four gigabytes that never come", lambda request: Reply(
+            b"", [], raw=HEADERS + b"\xff\xff\xff\xff" + ANSWER + bytes(4) + sealed(request))),
         one("pieces after the last", lambda request: Reply(
-            b"", [], raw=pieces(ANSWER, b"") + pieces(ANSWER, sealed(request, ANSWER + ANSWER)))),
+            b"", [], raw=HEADERS + pieces(ANSWER, b"") + pieces(ANSWER, sealed(request, ANSWER + ANSWER)))),
         one("an answer of nothing at all", lambda request: Reply(b"", [])),
         one("an error that no version knows", lambda request: Reply(
             b"{}", [], status="500", headers=[("x-tidegate-peer-error", "run-it-in-london")])),

@@ -129,19 +129,11 @@ def swapped_body(trial: Trial) -> str:
     return trial.refused_and_noticed(FRANKFURT, answer, "body_hash")
 
 
-def other_operation(trial: Trial) -> str:
-    body = trial.body()
-    with trial.link(FRANKFURT) as link:
-        answer = link.execute([link.sealed(trial.token(FRANKFURT, body))], body, operation="ConverseStream")
-    return trial.refused_and_noticed(FRANKFURT, answer, "operation")
-
-
 def to_the_public_port(trial: Trial) -> str:
     """The same on the port of clients, where there is no link."""
     body = trial.body()
     with trial.deployment.hosts[PIRATE].connect(trial.deployment.hosts[LONDON], API) as client:
-        client.sendall(request_bytes("POST", EXECUTE, {"host": "x", "x-tidegate-operation": "Converse"},
-                                     front(b"x") + body))
+        client.sendall(request_bytes("POST", EXECUTE, {"host": "x"}, front(b"x") + body))
         answer = read_answer(client)
     if answer.status < 400:
         raise Failed(f"answered {answer.status} {answer.body[:80]!r}")
@@ -232,7 +224,6 @@ def cases() -> list[Case]:
         lie("token", "stolen: another Region's", stolen_by_another, NOT_ADMISSION, liar=DUBLIN),
         lie("token", "two of them", two_of_them, NOT_ADMISSION),
         lie("token", "body swapped after signing", swapped_body, NOT_ADMISSION),
-        lie("token", "another operation than signed", other_operation, NOT_ADMISSION),
         lie("lying source", "to London's public port", to_the_public_port),
         lie("lying source", "asks Zurich for reports", without_a_grant),
         lie("lying source", "to Zurich by a global row without its grant",

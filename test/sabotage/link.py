@@ -24,7 +24,7 @@ from world import MODEL_ID
 
 EXPORTER_LABEL = b"EXPORTER-tidegate-routing-token"
 TOKEN_LABEL, TRAILER_LABEL = b"tidegate routing token 1", b"tidegate trailer 1"
-EXECUTE, REPORTS, TOKENS = (f"/tidegate/peer/v2/{name}" for name in ("execute", "reports", "tokens"))
+EXECUTE, REPORTS, TOKENS = (f"/peer/3/{name}" for name in ("execute", "reports", "tokens"))
 LIFETIME_MS = 60_000
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FRAME_MAX = 16_384  # octets, RFC 9113, section 4.2
@@ -90,8 +90,14 @@ def front(sealed: bytes, traceparent: bytes = TRACEPARENT) -> bytes:
     return struct.pack(">H", len(sealed)) + sealed + traceparent
 
 
+def answer_headers(*pairs: tuple[str, str | bytes]) -> bytes:
+    """The first piece of an answer."""
+    octets = struct.pack(">H", len(pairs)) + b"".join(packed_field("text", one) for pair in pairs for one in pair)
+    return struct.pack(">I", len(octets)) + octets
+
+
 def pieces(answer: bytes, *trailers: bytes) -> bytes:
-    """An answer as it goes over a link: in pieces, then the trailer."""
+    """An answer as it goes over a link, behind its headers: in pieces, then the trailer."""
     cut = [answer[start:start + FRAME_MAX // 2] for start in range(0, len(answer), FRAME_MAX // 2)]
     return b"".join(struct.pack(">I", len(piece)) + piece for piece in [*cut, *([b""] if trailers else [])]) \
         + b"".join(trailers)
@@ -123,7 +129,7 @@ def report(sequence: int, slots: int = 50, **changed) -> bytes:
     """Room for everybody."""
     return canonical({"catalogEpoch": 0, "drained": False, "draining": False, "epoch": 1, "models": {
         MODEL_ID: {"busy": 0, "ready": True, "slots": slots, "waiting": 0}}, "operations": ["Converse", "ConverseStream"],
-        "protocol": 2, "runningForReader": 0, "sequence": sequence} | changed) + b"\n"
+        "protocol": 3, "runningForReader": 0, "sequence": sequence} | changed) + b"\n"
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
@@ -215,11 +221,9 @@ class Link(frames.Http2):
                                        body[start:end]))
         return stream
 
-    def execute(self, tokens: list[bytes], body: bytes, operation: str = "Converse",
-                cuts: tuple[int, ...] = ()) -> dict[str, str]:
+    def execute(self, tokens: list[bytes], body: bytes, cuts: tuple[int, ...] = ()) -> dict[str, str]:
         """The answer's headers, its body as ":body"."""
-        stream = self.send_request(EXECUTE, b"".join(front(one) for one in tokens) + body,
-                                   ("x-tidegate-operation", operation), cuts=cuts)
+        stream = self.send_request(EXECUTE, b"".join(front(one) for one in tokens) + body, cuts=cuts)
         found, answered = self.answer(stream)
         return found | {":body": answered.decode("utf-8", "replace")}
 
@@ -246,7 +250,7 @@ class Request:
 
 class Reply:
     """What a lying destination sends: a status, headers, an answer and trailers, or an end without them; or `raw`, a body
-    that is in no pieces, and fields of HTTP behind it."""
+    as it stands behind headers of HTTP, and fields of HTTP behind it."""
 
     def __init__(self, body: bytes, trailers: list[bytes], status: str = "200", headers: list | None = None,
                  content_type: str = "application/json", raw: bytes | None = None,
@@ -345,9 +349,10 @@ class Impostor:
 
     def answer(self, send: Callable[[bytes], None], stream: int, request: Request) -> None:
         reply = self.reply(request) if self.reply else Reply(b"{}", [])
-        out = frames.headers(stream, [(":status", reply.status), *reply.headers], frames.END_HEADERS)
-        body = (reply.raw if reply.raw is not None
-                else pieces(reply.body, *reply.trailers) if reply.status == "200" else reply.body)
+        answers = reply.status == "200" and reply.raw is None
+        out = frames.headers(stream, [(":status", reply.status), *([] if answers else reply.headers)], frames.END_HEADERS)
+        body = (answer_headers(*reply.headers) + pieces(reply.body, *reply.trailers) if answers
+                else reply.raw if reply.raw is not None else reply.body)
         for start in range(0, len(body), FRAME_MAX):
             out += frames.frame(frames.DATA, 0, stream, body[start:start + FRAME_MAX])
         send(out + (frames.headers(stream, reply.fields) if reply.fields
