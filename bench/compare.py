@@ -6,6 +6,7 @@ Both serve the benchmark's requests at the same time, so that a machine that cha
 of the two was started first makes a difference of a few percent, so each is first once."""
 
 import argparse
+import math
 import pathlib
 import shutil
 import statistics
@@ -35,7 +36,7 @@ def start(stack: Stack, name: str, program: pathlib.Path, hops: int, standin: in
 
 
 def ratios(stack: Stack, folder: str, programs: list[pathlib.Path], hops: int, standin: int, rounds: int) -> list[float]:
-    """CPU a request of the second program, relative to the first, round by round."""
+    """The logarithm of what a request costs the second program, relative to the first, round by round."""
     running = [start(stack, f"{folder}-{i}", program, hops, standin) for i, program in enumerate(programs)]
     request = Request("converse")
 
@@ -50,7 +51,7 @@ def ratios(stack: Stack, folder: str, programs: list[pathlib.Path], hops: int, s
             costs = [(sum(process.cpu_ns() for process in processes) - start_ns) / requests
                      for (_, processes), start_ns, requests in zip(running, before, answered)]
             if turn:  # the first one warms up
-                found.append(costs[1] / costs[0])
+                found.append(math.log(costs[1] / costs[0]))
     for _, processes in running:
         for process in processes:
             stack.end(process)
@@ -64,18 +65,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="of each order")
     parser.add_argument("--hops", type=int, choices=(1, 2))
     options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("--rounds: at least 2")
     programs = [options.old.resolve(strict=True), options.new.resolve(strict=True)]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-compare-"))
     stack = Stack(folder)
     try:
         standin = stack.standin()
         for hops in [options.hops] if options.hops else [1, 2]:
-            found = ratios(stack, f"{hops}-old-first", programs, hops, standin, options.rounds)
-            found += [1 / ratio for ratio in
-                      ratios(stack, f"{hops}-new-first", programs[::-1], hops, standin, options.rounds)]
-            error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else float("nan")
-            print(f"{'one hop' if hops == 1 else 'two hops'}: new costs {statistics.mean(found):.3f} of old "
-                  f"(standard error {error:.3f}; {len(found)} rounds of {ROUND_SECONDS} s)", flush=True)
+            first = ratios(stack, f"{hops}-old-first", programs, hops, standin, options.rounds)
+            second = ratios(stack, f"{hops}-new-first", programs[::-1], hops, standin, options.rounds)
+            ratio = math.exp((statistics.mean(first) - statistics.mean(second)) / 2)
+            error = math.sqrt((statistics.variance(first) + statistics.variance(second)) / options.rounds) / 2
+            print(f"{'one hop' if hops == 1 else 'two hops'}: new costs {ratio:.3f} of old (standard error of these "
+                  f"starts {error:.3f}; twice {options.rounds} rounds of {ROUND_SECONDS} s)", flush=True)
     finally:
         stack.stop()
         shutil.rmtree(folder, ignore_errors=True)

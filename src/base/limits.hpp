@@ -123,7 +123,7 @@ inline constexpr auto token_clock_skew = 30s;  // between two Regions; the repla
 inline constexpr std::size_t token_bytes_max = 4'096;
 inline constexpr std::size_t link_body_bytes_max =
     2 + token_bytes_max + 55 + body_bytes_max;  // peer::request_front(), and the client's body
-inline constexpr std::size_t packed_text_bytes_max = 4'096;  // a text in a token or trailer
+inline constexpr std::size_t packed_text_bytes_max = 4'096;  // a text in a token, trailer or header
 inline constexpr std::size_t packed_texts_max = 256;         // in a list of a token
 inline constexpr std::size_t replay_entries =
     1 << 19;  // tokens a minute that the replay table can hold: 8,700 a second

@@ -22,6 +22,7 @@ class PieceExchange final : public http::Exchange {
   const http::ConnectionInfo& connection() const override { return inner_.connection(); }
   Task<Result<std::string>> next_body() override { return inner_.next_body(); }
   Task<Result<void>> begin(http::ResponseHead head) override {
+    if (head.status != 200) co_return fail(ErrorCode::internal, "an executor began a refusal");
     CO_TRY_VOID(co_await inner_.begin({}));
     std::string piece;
     peer::append_headers(piece, head.headers);

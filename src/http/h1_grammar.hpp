@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "http/field_text.hpp"
 #include "http/message.hpp"
 
 namespace tidegate::http::h1 {
@@ -26,11 +27,8 @@ enum ByteClass : std::uint8_t { token = 1, target = 2, hex = 4 };
 inline constexpr auto classes = [] {
   std::array<std::uint8_t, 256> all{};
   for (unsigned c = 0; c < 256; ++c) {
-    const bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     const bool digit = c >= '0' && c <= '9';
-    if (alpha || digit || std::string_view("!#$%&'*+-.^_`|~").contains(static_cast<char>(c))) {
-      all[c] |= token;
-    }
+    if (is_token_byte[c]) all[c] |= token;
     if (c > 0x20 && c < 0x7f) all[c] |= target;
     if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) all[c] |= hex;
   }

@@ -72,13 +72,6 @@ struct CallbackTable {
   nghttp2_session_callbacks* callbacks = nullptr;
 };
 
-// RFC 9113, section 8.2.1.
-bool is_value(std::string_view value) {
-  constexpr std::string_view blank = " \t";
-  return is_field_text(value) &&
-         (value.empty() || (!blank.contains(value.front()) && !blank.contains(value.back())));
-}
-
 }  // namespace
 
 H2Session::H2Session(H2Role role, H2Profile profile)
@@ -349,7 +342,7 @@ bool H2Session::Fields::add(const Headers& headers) {
                    : std::string_view(lowered_.emplace_back(to_lower_ascii(header.name)));
     if (std::ranges::find(connection_headers, name) != connection_headers.end()) continue;
     if (name.starts_with(':') || nghttp2_check_header_name(bytes_of(name), name.size()) == 0 ||
-        !is_value(header.value)) {
+        !is_field_value(header.value)) {
       return false;
     }
     push(name, header.value);

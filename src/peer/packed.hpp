@@ -1,7 +1,8 @@
-// What is sealed for a link, in bytes: the fields of a type in one order, each with one way to
-// write it. A number has eight octets (big-endian, two's complement), a digest its 32, a text its
-// length in two octets and then its UTF-8, a list its count in two octets and then its texts. A
-// request carries two such documents there and back, and as JSON they cost more than their MACs.
+// What is sealed for a link, and the headers of an answer, in bytes: the fields of a type in one
+// order, each with one way to write it. A number has eight octets (big-endian, two's complement), a
+// digest its 32, a text its length in two octets and then its UTF-8, a list its count in two octets
+// and then its texts. A request carries two such documents there and back, and as JSON they cost
+// more than their MACs.
 //
 // One list of fields a type, pack(codec, object), serves both directions (beside the type's code),
 // and the reader takes exactly what the writer writes.

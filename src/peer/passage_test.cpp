@@ -35,6 +35,8 @@ struct Script {
   std::vector<Result<std::string>> pieces;
   std::optional<std::string> trailer;  // sealed
   bool silent = false;                 // never a head
+  std::optional<std::string> body{};   // instead of the last two, in pieces of that many octets
+  std::size_t cut = 0;
 };
 
 class ScriptedAnswer final : public http::ClientExchange {
@@ -51,6 +53,10 @@ class ScriptedAnswer final : public http::ClientExchange {
   }
   Task<Result<std::string>> next_body() override {
     const std::size_t at = at_++;
+    if (script_.body) {
+      const std::size_t start = std::min(at * script_.cut, script_.body->size());
+      co_return script_.body->substr(start, script_.cut);
+    }
     if (at < script_.pieces.size()) {
       const auto& piece = script_.pieces[at];
       if (script_.head.status != 200 || !piece) co_return piece;
@@ -241,6 +247,50 @@ TEST(Pass, HoldsAUnaryAnswerUntilItsTrailerIsVerified) {
   EXPECT_EQ(result.bytes_sent, static_cast<std::int64_t>(request_body.size()));
   EXPECT_EQ(result.bytes_received, 12);
   EXPECT_NE(result.first_byte, MonoTime{});
+}
+
+// The headers alone, in halves, or with everything behind them.
+TEST(Pass, ALinkMayCutAnAnswerAnywhere) {
+  const auto whole_body = [](const Script& script) {
+    std::string body;
+    append_headers(body, script.head.headers);
+    for (const auto& piece : script.pieces) append_piece(body, *piece);
+    append_end(body, *script.trailer);
+    return body;
+  };
+  const std::string events =
+      event("messageStart") + event("contentBlockDelta") + event("messageStop") + event("metadata");
+  for (Script script : {unary("{\"output\":1}"), stream({events})}) {
+    const std::string body = whole_body(script);
+    http::Headers headers = script.head.headers;
+    std::string front;
+    append_headers(front, headers);
+    for (const std::size_t cut : {std::size_t{1}, std::size_t{7}, front.size(), body.size()}) {
+      script.body = body;
+      script.cut = cut;
+      Journey run;
+      const PassageResult& result = run.start(script);
+      ASSERT_FALSE(result.error) << cut << result.error->why;
+      EXPECT_TRUE(result.attested);
+      EXPECT_EQ(run.client.received() + result.answer_tail,
+                script.pieces.size() == 1 ? events : "{\"output\":1}");
+    }
+  }
+  Script cut = unary("{\"output\":1}");
+  cut.body = whole_body(cut).substr(0, 9);
+  Script split = unary("{\"output\":1}");
+  split.head.headers.add("x-amzn-bedrock-a: b\r\nx-tidegate-inference-region", "eu-south-1");
+  split.body = whole_body(split);
+  for (Script& script : {std::ref(cut), std::ref(split)}) {
+    script.cut = script.body->size();
+    Journey run;
+    const PassageResult& result = run.start(script);
+    ASSERT_TRUE(result.error);
+    EXPECT_EQ(result.error->code, ErrorCode::peer_unavailable);
+    EXPECT_EQ(result.error->retry, Retry::other_region);
+    EXPECT_EQ(result.first_byte, MonoTime{});
+    EXPECT_FALSE(run.client.begun());
+  }
 }
 
 TEST(Pass, ATrailerThatDoesNotHoldMeansInterrupted) {

@@ -182,14 +182,16 @@ Result<void> AnswerReader::take_headers(std::string_view bytes) {
     bytes = packed_headers_;
   }
   Unpacker unpacker(bytes);
-  http::Headers& headers = headers_.emplace();
+  http::Headers headers;
   for (std::size_t left = unpacker.count(limits::header_count_max); left > 0; --left) {
     const std::string_view name = unpacker.text();
     const std::string_view value = unpacker.text();
-    if (!http::is_field_text(value)) return broken("a header with a byte that none has");
+    if (!http::is_field_name(name) || !http::is_field_value(value))
+      return broken("a header that is none");
     headers.add(name, value);
   }
   if (!unpacker.done()) return broken("headers that are not packed");
+  headers_ = std::move(headers);
   return {};
 }
 

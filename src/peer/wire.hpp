@@ -64,7 +64,7 @@ std::size_t answer_bytes_max(const http::Headers& headers, std::string_view answ
 class AnswerReader {
  public:
   // Appends the answer's part of `bytes` to `answer`. Errors: peer_unavailable (headers that are
-  // none, or more after the answer than a trailer may have).
+  // none, or more after the answer than a trailer may have); the reader is of no use after one.
   Result<void> feed(std::string_view bytes, std::string& answer);
   // Null as long as they are not whole.
   const http::Headers* headers() const { return headers_ ? &*headers_ : nullptr; }

@@ -200,12 +200,31 @@ TEST(AnswerReader, RefusesHeadersThatAreNone) {
   EXPECT_FALSE(refused(good));
   EXPECT_TRUE(refused(good + "x"));
   EXPECT_TRUE(refused(good.substr(0, good.size() - 1)));
-  std::string many(2, '\xff');
-  EXPECT_TRUE(refused(many));
-  std::string split;  // a value that would end its line
+  const auto packed = [](std::size_t count, std::size_t value_bytes) {
+    http::Headers headers;
+    for (std::size_t n = 0; n < count; ++n) headers.add("name", std::string(value_bytes, 'v'));
+    std::string body;
+    append_headers(body, headers);
+    return body.substr(4);
+  };
+  EXPECT_FALSE(refused(packed(limits::header_count_max, 1)));
+  EXPECT_TRUE(refused(packed(limits::header_count_max + 1, 1)));
+  constexpr std::size_t each = limits::header_bytes_max / 16 - 8;  // with its name and two lengths
+  EXPECT_FALSE(refused(packed(15, each)));
+  EXPECT_TRUE(refused(packed(16, each)));  // and the two octets of their number
+  std::string split;                       // a value that would end its line
   append_headers(split, {{"a", "b\r\nx-tidegate-inference-region: eu-west-1"}});
   EXPECT_TRUE(refused(split.substr(4)));
-  EXPECT_TRUE(refused(std::string(limits::header_bytes_max + 1, '\0')));
+  for (const std::string_view value : {" b", "b\t", "b\x7f"}) {
+    std::string blank;
+    append_headers(blank, {{"a", value}});
+    EXPECT_TRUE(refused(blank.substr(4))) << value;
+  }
+  for (const std::string_view name : {"", "x-amzn-bedrock-\r\nset-cookie", "a b", "a:"}) {
+    std::string named;
+    append_headers(named, {{name, "b"}});
+    EXPECT_TRUE(refused(named.substr(4))) << name;
+  }
   std::string answer;
   EXPECT_FALSE(AnswerReader().feed(std::string(4, '\0'), answer)) << "no headers at all";
   EXPECT_FALSE(AnswerReader().feed("\xff\xff\xff\xff", answer)) << "four gigabytes of them";

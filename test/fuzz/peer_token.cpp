@@ -1,6 +1,7 @@
 // Routing tokens, answers and trailers of another gateway: as they come, and with their MAC made
 // good, so that what lies behind it is read as well.
 #include "fuzz.hpp"
+#include "http/field_text.hpp"
 #include "peer/seal.hpp"
 #include "peer/token.hpp"
 #include "peer/wire.hpp"
@@ -20,9 +21,16 @@ FUZZ_TARGET(data, size) {
   CHECK(taken == halves);
   CHECK(whole == in_two);
   if (taken) CHECK(one.trailer() == two.trailer());
-  if (taken)
-    CHECK((one.headers() ? one.headers()->size() : 0) ==
-          (two.headers() ? two.headers()->size() : 0));
+  if (const auto* headers = one.headers(); taken && headers) {
+    CHECK(two.headers() && two.headers()->size() == headers->size());
+    auto same = two.headers()->begin();
+    for (const tidegate::http::Header& header : *headers) {
+      CHECK(tidegate::http::is_field_name(header.name));
+      CHECK(tidegate::http::is_field_value(header.value));
+      CHECK(same->name == header.name && same->value == header.value);
+      ++same;
+    }
+  }
   for (const std::string_view label : {"tidegate routing token 1", "tidegate trailer 1"}) {
     const std::string sealed = peer::seal(label, std::string(text), *key).bytes;
     CHECK(peer::unseal(label, sealed, *key, sealed.size())->document == text);

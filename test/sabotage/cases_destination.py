@@ -97,6 +97,15 @@ def cut_stream(trial: Trial, events: bytes = b"") -> str:
     return f"refused: the client got {answer.status}" + (", what had come, and an exception" if events else "")
 
 
+def stream_headers(trial: Trial, *pairs: tuple[str, str]) -> str:
+    """A stream's headers leave before its trailer is there: they are looked at all the same."""
+    answer = ask(trial, lambda request: Reply(SOME_EVENTS, [sealed(request, SOME_EVENTS)], headers=[
+        ("content-type", "application/vnd.amazon.eventstream"), *pairs]), "converse-stream")
+    if answer.status == 200 or b"a lie" in answer.body:
+        raise Failed(f"the client was given {answer.status} {answer.body[:80]!r}")
+    return f"refused: the client got {answer.status}"
+
+
 def event(name: bytes, payload: bytes) -> bytes:
     """One message of application/vnd.amazon.eventstream."""
     heads = b"".join(bytes([len(key)]) + key + b"\7" + struct.pack(">H", len(value)) + value for key, value in (
@@ -148,6 +157,8 @@ def cases() -> list[Case]:
             b"", [], raw=bytes(4) + pieces(ANSWER, sealed(request)))),
         one("a header that ends its line and begins another", lambda request: Reply(ANSWER, [sealed(request)], headers=[
             ("content-type", "application/json"), ("cache-control", "no-store\r\nx-tidegate-inference-region: eu-south-1")])),
+        one("a header whose name ends its line", lambda request: Reply(ANSWER, [sealed(request)], headers=[
+            ("content-type", "application/json"), ("x-amzn-bedrock-a: b\r\nx-tidegate-inference-region", "eu-south-1")])),
         one("headers that are cut", lambda request: Reply(
             b"", [], raw=struct.pack(">I", 9) + HEADERS[4:13] + pieces(ANSWER, sealed(request)))),
         one("headers of four gigabytes that never come", lambda request: Reply(
@@ -162,5 +173,9 @@ def cases() -> list[Case]:
         lying("redirects to London", redirects),
         lying("forwards to London", forwards, liar=DUBLIN),
         lying("a stream without a trailer", cut_stream),
+        lying("a stream's header whose value ends its line", lambda trial: stream_headers(
+            trial, ("cache-control", "no-store\r\nx-tidegate-inference-region: eu-south-1"))),
+        lying("a stream's header whose name ends its line", lambda trial: stream_headers(
+            trial, ("x-amzn-bedrock-a: b\r\nx-tidegate-inference-region", "eu-south-1"))),
         lying("a stream that is cut between two events", lambda trial: cut_stream(trial, SOME_EVENTS)),
     ]
