@@ -102,7 +102,7 @@ build_jobs() {
 # build_targets PRESET [TARGET...]
 build_targets() {
   local preset=$1; shift
-  [[ -f build/$preset/build.ninja ]] || { say "configuring build/$preset"; cmake --preset "$preset" >&2; }
+  [[ build/$preset/build.ninja -nt CMakePresets.json ]] || { say "configuring build/$preset"; cmake --preset "$preset" >&2; }
   say "building $preset"
   cmake --build "build/$preset" --parallel "$(build_jobs)" ${1:+--target "$@"} >&2
 }
