@@ -1,4 +1,4 @@
-// The Region's append-only log: segments of JSON lines. append() is one O_APPEND write on the
+// The Region's append-only log: segments of JSON lines. append() is one write on the
 // caller's thread (its entries survive kill -9 when it returns); a storage thread syncs within
 // limits::sync_interval, chains entries by hash and rolls segments. After a failed write or sync
 // nothing is accepted until a new segment could be opened: what cannot be recorded is not run.
@@ -18,17 +18,19 @@
 
 namespace tidegate::audit {
 
-// Files, as a port: real ones in store/, memory in tests, which can also fail on demand.
+// Files, as a port: real ones in store/, memory in tests, which can also fail on demand. A file
+// that is open for append, or was when a crash came, may have blank lines behind what was appended:
+// a reserve. read() shows them, size() and open_append() do not count them.
 class Disk {
  public:
   virtual ~Disk() = default;
   class File {
    public:
     virtual ~File() = default;
-    // All or an error; one write; thread-safe. After an error a part of `bytes` may stand in the
-    // file.
+    // All or an error; one write; by one thread at a time. After an error a part of `bytes` may
+    // stand in the file, and it takes nothing more.
     virtual Result<void> append(std::string_view bytes) = 0;
-    virtual Result<void> sync() = 0;  // fdatasync
+    virtual Result<void> sync() = 0;  // fdatasync; appends go on meanwhile
     virtual std::uint64_t size() const = 0;
   };
   // Made if it is not there, durably: the folder is synced as well.

@@ -45,24 +45,24 @@ Result<std::optional<TimeRange>> sealed_range(Disk& disk, const std::string& nam
   return parse_seal(body->get_object());
 }
 
-// The range of a file that nobody sealed. Cuts a torn last line and seals, unless the chain vouches
-// for what stands there: `covered` bytes stay as they are, and nothing is added to a file that is
-// covered to its end.
+// The range of a file that nobody sealed. Cuts what stands behind its last whole line and seals,
+// unless the chain vouches for what stands there: `covered` bytes stay as they are, and nothing is
+// added to a file that is covered to its end.
 Result<TimeRange> finish_segment(Disk& disk, const std::string& name, std::uint64_t covered,
                                  WallTime now) {
+  TRY(const std::uint64_t size, disk.size(name));
   TimeRange range;
   std::uint64_t whole = 0;
-  ForwardLines lines(disk, name, 0, to_the_end);
+  ForwardLines lines(disk, name, 0, size);
   for (;;) {
     TRY(const std::optional<Line> line, lines.next());
     if (!line) break;
+    const auto frame = recover_frame(line->text);
+    if (!frame) continue;
     whole = line->end;
-    if (const auto frame = recover_frame(line->text); frame && frame->is_entry()) {
-      range.add(frame->at);
-    }
+    if (frame->is_entry()) range.add(frame->at);
   }
   if (covered == to_the_end) return range;
-  TRY(const std::uint64_t size, disk.size(name));
   // A disk that does not take the mend now takes it at the next start; reading needs neither.
   if (size > whole && whole >= covered) {
     log::warn("audit_torn_line_cut", {{"segment", name}, {"bytes", size - whole}});

@@ -40,20 +40,42 @@ TEST_F(LogTest, ACrashAtAnyByteIsRepaired) {
   crash();
   const std::string name = files->names().front();
   const std::string whole = files->bytes(name);
-  std::size_t records_before = 0;
-  for (std::size_t size = 0; size <= whole.size(); size += 37) {
-    files = std::make_shared<MemoryFiles>();
-    files->set_bytes(name, whole.substr(0, size));
-    open();
-    tick();
-    const auto records = lookup();
-    EXPECT_GE(records.size(), records_before) << size;
-    records_before = records.size();
-    const ChainReport report = verify();
-    EXPECT_TRUE(report.holds()) << size << ": " << report.findings.front();
-    log.reset();
+  for (const std::string_view reserve : {"", "\n\n\n\n\n\n\n"}) {
+    std::size_t records_before = 0;
+    for (std::size_t size = 0; size <= whole.size(); size += 37) {
+      files = std::make_shared<MemoryFiles>();
+      files->set_bytes(name, whole.substr(0, size).append(reserve));
+      open();
+      tick();
+      const auto records = lookup();
+      EXPECT_GE(records.size(), records_before) << size;
+      records_before = records.size();
+      const ChainReport report = verify();
+      EXPECT_TRUE(report.holds()) << size << ": " << report.findings.front();
+      log.reset();
+      EXPECT_FALSE(files->bytes(name).contains("\n\n")) << size;
+    }
+    EXPECT_EQ(records_before, 2u);
   }
-  EXPECT_EQ(records_before, 2u);
+}
+
+TEST_F(LogTest, APageOfTheReserveThatCameLateCostsItsLinesOnly) {
+  open();
+  for (int i = 0; i < 3; ++i) write(i);
+  crash();
+  const std::string name = files->names().front();
+  std::string bytes = files->bytes(name);
+  const std::size_t from = bytes.find(record(1).request_id);
+  bytes.replace(from, 40, 40, '\n');
+  files->set_bytes(name, bytes + std::string(100, '\n'));
+  open();
+  std::set<std::string> found;
+  for (const auto& one : lookup()) found.insert(text(one, "requestID"));
+  EXPECT_TRUE(found.contains(std::string(record(0).request_id)));
+  EXPECT_TRUE(found.contains(std::string(record(2).request_id)));
+  tick();
+  const ChainReport report = verify();
+  EXPECT_TRUE(report.holds()) << report.findings.front();
 }
 
 TEST_F(LogTest, InterruptedRequestsMayHaveBegunManySegmentsAgo) {

@@ -183,6 +183,9 @@ inline constexpr std::size_t unattested_scan_bytes_max =
 // audit
 inline constexpr std::size_t segment_bytes_max = 64 * 1024 * 1024;
 inline constexpr auto sync_interval = 5ms;
+inline constexpr std::size_t audit_reserve_syncs = 16;  // a file is made longer for so many
+inline constexpr std::size_t audit_reserve_bytes_max = 1024 * 1024;
+inline constexpr std::size_t audit_reserve_step_bytes = 16 * 1024;  // of it, written at once
 inline constexpr auto storage_linger = 1s;  // without entries before the storage thread rests
 inline constexpr auto storage_idle_interval = 1s;  // while it rests: new day, retention, a new try
 inline constexpr int retention_days_default = 400;

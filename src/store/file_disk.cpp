@@ -3,13 +3,21 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <mutex>
 #include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/limits.hpp"
 
 namespace tidegate::store {
 namespace {
@@ -49,33 +57,113 @@ Result<void> sync_folder(int folder) {
   return {};
 }
 
+bool has_journal(int file) {
+  struct statfs system{};
+  return ::fstatfs(file, &system) == 0 && system.f_type != TMPFS_MAGIC;
+}
+
+// What stands behind the last line of a file that is being written: lines of nothing.
+constexpr char blank = '\n';
+
+// Where what was appended ends.
+Result<std::uint64_t> end_of_lines(int file, const std::string& name) {
+  struct stat status{};
+  if (::fstat(file, &status) != 0) return failed("stat", name, errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  std::string block(limits::audit_reserve_step_bytes, '\0');
+  for (std::uint64_t end = size; end > 0;) {
+    const std::uint64_t from = end - std::min<std::uint64_t>(end, block.size());
+    const ssize_t got = uninterrupted(
+        [&] { return ::pread(file, block.data(), end - from, static_cast<off_t>(from)); });
+    if (got < 0) return failed("read", name, errno);
+    const std::size_t last =
+        std::string_view(block.data(), static_cast<std::size_t>(got)).find_last_not_of(blank);
+    // The first blank behind it is its own line feed.
+    if (last != std::string_view::npos) return std::min(size, from + last + 2);
+    end = from;
+  }
+  return 0;
+}
+
+// A file that becomes longer makes each append wait while its length before is on its way into the
+// file system's journal. So the storage thread makes it longer ahead of the appends, by blank lines
+// for many syncs at once; a sync in between writes bytes in place, and no journal. Where there is
+// no such reserve (no space for it, appends that were faster, a file system in memory) an append
+// does without.
 class AppendFile final : public audit::Disk::File {
  public:
-  AppendFile(Descriptor file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
+  AppendFile(Descriptor file, std::string name, std::uint64_t end)
+      : file_(std::move(file)),
+        name_(std::move(name)),
+        end_(end),
+        synced_(end),
+        can_reserve_(has_journal(file_.get())) {}
+  ~AppendFile() override { cut(); }
 
-  // One write(2) on an O_APPEND descriptor: lines of several threads never mix. A short one (the
-  // disk is full) is an error; what it left is the log's to pass over.
+  // One write(2). A short one (the disk is full) is an error; what it left is the log's to pass
+  // over.
   Result<void> append(std::string_view bytes) override {
-    const ssize_t written =
-        uninterrupted([&] { return ::write(file_.get(), bytes.data(), bytes.size()); });
-    if (written < 0) return failed("write", name_, errno);
-    if (static_cast<std::size_t>(written) < bytes.size()) return failed("write", name_, ENOSPC);
-    return {};
+    std::unique_lock lock(growing_, std::defer_lock);
+    if (end_ + bytes.size() > reserved_) lock.lock();
+    const ssize_t written = write_at(end_, bytes);
+    const int error = written < 0 ? errno : ENOSPC;
+    if (written > 0) end_ += static_cast<std::uint64_t>(written);
+    if (written >= 0 && static_cast<std::size_t>(written) == bytes.size()) return {};
+    if (!lock) lock.lock();
+    cut();
+    return failed("write", name_, error);
   }
+
   Result<void> sync() override {
+    reserve();
     if (uninterrupted([&] { return ::fdatasync(file_.get()); }) != 0) {
       return failed("sync", name_, errno);
     }
     return {};
   }
-  std::uint64_t size() const override {
-    struct stat status{};
-    return ::fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-  }
+
+  std::uint64_t size() const override { return end_; }
 
  private:
-  Descriptor file_;
-  std::string name_;
+  ssize_t write_at(std::uint64_t offset, std::string_view bytes) {
+    return uninterrupted([&] {
+      return ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    });
+  }
+
+  // As much as the coming syncs need, if they are like this one; no more, since a disk that becomes
+  // full refuses requests when the reserve is used up. In small steps: an append meanwhile waits
+  // for one of them at most, and its thread may have the processor in between.
+  void reserve() {
+    static const std::string blanks(limits::audit_reserve_step_bytes, blank);
+    const std::uint64_t end = end_;
+    const std::uint64_t ahead =
+        std::min<std::uint64_t>(limits::audit_reserve_syncs * (end - std::exchange(synced_, end)),
+                                limits::audit_reserve_bytes_max);
+    if (reserved_ >= end + ahead / 2) return;
+    for (; can_reserve_ && reserved_ < end + ahead; std::this_thread::yield()) {
+      std::scoped_lock lock(growing_);
+      if (!can_reserve_) return;
+      const std::uint64_t from = std::max<std::uint64_t>(reserved_, end_);
+      const ssize_t written = write_at(from, blanks);
+      if (written > 0) reserved_ = from + static_cast<std::uint64_t>(written);
+      can_reserve_ = written > 0;
+    }
+  }
+
+  // Nothing is appended any more.
+  void cut() {
+    can_reserve_ = false;
+    (void)uninterrupted([&] { return ::ftruncate(file_.get(), static_cast<off_t>(end_)); });
+  }
+
+  const Descriptor file_;
+  const std::string name_;
+  std::atomic<std::uint64_t> end_;           // of the lines; one appends at a time
+  std::atomic<std::uint64_t> reserved_ = 0;  // the end of the blanks behind them
+  std::uint64_t synced_;                     // the storage thread's: end_ at its last sync
+  std::atomic<bool> can_reserve_;
+  std::mutex growing_;  // held to write behind reserved_, where blanks and an append could meet
 };
 
 }  // namespace
@@ -98,9 +186,10 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open_to_read(const std::string& fold
 }
 
 Result<std::unique_ptr<audit::Disk::File>> FileDisk::open_append(const std::string& name) {
-  TRY(Descriptor file, open_in(folder_.get(), name, O_WRONLY | O_APPEND | O_CREAT));
+  TRY(Descriptor file, open_in(folder_.get(), name, O_RDWR | O_CREAT));
   TRY_VOID(sync_folder(folder_.get()));
-  return std::make_unique<AppendFile>(std::move(file), name);
+  TRY(const std::uint64_t end, end_of_lines(file.get(), name));
+  return std::make_unique<AppendFile>(std::move(file), name, end);
 }
 
 Result<std::string> FileDisk::read(const std::string& name, std::uint64_t offset,
@@ -122,11 +211,8 @@ Result<std::string> FileDisk::read(const std::string& name, std::uint64_t offset
 }
 
 Result<std::uint64_t> FileDisk::size(const std::string& name) {
-  struct stat status{};
-  if (::fstatat(folder_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    return failed("stat", name, errno);
-  }
-  return static_cast<std::uint64_t>(status.st_size);
+  TRY(const Descriptor file, open_in(folder_.get(), name, O_RDONLY));
+  return end_of_lines(file.get(), name);
 }
 
 Result<std::vector<std::string>> FileDisk::list() {

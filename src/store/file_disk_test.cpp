@@ -6,13 +6,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <thread>
 
 #include "audit/testing.hpp"
 #include "audit/verify.hpp"
+#include "base/limits.hpp"
 #include "store/storage_thread.hpp"
 #include "store/temporary_folder.hpp"
 
@@ -54,6 +57,66 @@ TEST(FileDisk, AppendsReadsAndForgets) {
   for (const char* outside : {"../x", "/etc/passwd", ".", "", ".hidden"}) {
     EXPECT_FALSE((*disk)->open_append(outside)) << outside;
   }
+}
+
+TEST(FileDisk, AFileUnderWayEndsWithItsReserve) {
+  TemporaryFolder folder;
+  const auto disk = FileDisk::open(folder / "audit");
+  ASSERT_TRUE(disk) << disk.error().message;
+  const std::string path = folder / "audit/f";
+  const std::string line = std::string(999, 'x') + "\n";
+  std::string written;
+  auto file = *(*disk)->open_append("f");
+  const auto append = [&] {
+    ASSERT_TRUE(file->append(line));
+    written += line;
+  };
+  append();
+  ASSERT_TRUE(file->sync());
+  if (std::filesystem::file_size(path) == written.size()) {
+    GTEST_SKIP() << "a temporary folder in memory: no reserve";
+  }
+  EXPECT_GE(std::filesystem::file_size(path), limits::audit_reserve_syncs * line.size());
+  EXPECT_EQ(*(*disk)->size("f"), written.size());
+  EXPECT_EQ(file->size(), written.size());
+  EXPECT_EQ(*(*disk)->read("f", 999, 3), "\n\n\n");
+
+  // Appends that outrun it, and then one in it.
+  for (int i = 0; i < 3'000; ++i) append();
+  ASSERT_TRUE(file->sync());
+  append();
+  EXPECT_LE(std::filesystem::file_size(path),
+            written.size() + limits::audit_reserve_bytes_max + limits::audit_reserve_step_bytes);
+  EXPECT_EQ(*(*disk)->size("f"), written.size());
+  EXPECT_EQ(*(*disk)->read("f", 0, written.size()), written);
+
+  // What a crash leaves is gone on with, and what is closed has none.
+  std::filesystem::copy(path, folder / "audit/g");
+  ASSERT_TRUE((*(*disk)->open_append("g"))->append(line));
+  EXPECT_EQ(*(*disk)->read("g", 0, 2 * written.size()), written + line);
+  file.reset();
+  EXPECT_EQ(std::filesystem::file_size(path), written.size());
+}
+
+TEST(FileDisk, AppendsWhileTheReserveGrows) {
+  TemporaryFolder folder;
+  const auto disk = FileDisk::open(folder / "audit");
+  ASSERT_TRUE(disk) << disk.error().message;
+  const auto file = *(*disk)->open_append("f");
+  std::string written;
+  std::atomic<bool> done = false;
+  std::thread storage([&] {
+    while (!done) EXPECT_TRUE(file->sync());
+  });
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string line = std::to_string(i) + std::string(i % 400, 'x') + "\n";
+    EXPECT_TRUE(file->append(line));
+    written += line;
+  }
+  done = true;
+  storage.join();
+  EXPECT_EQ(*(*disk)->size("f"), written.size());
+  EXPECT_EQ(*(*disk)->read("f", 0, written.size()), written);
 }
 
 TEST(FileDisk, OneGatewayAFolder) {

@@ -210,8 +210,11 @@ def entries_of(log: pathlib.Path):
     """Kind, id and body of each; a closed entry with what its opened one says."""
     for file in sorted(log.glob("audit-*.jsonl")):
         data = file.read_bytes()
-        for line in data.split(b"\n")[:-1]:  # what has no line feed yet is being written
-            entry = json.loads(line)
+        for line in data.splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # blank lines at the end, and what is being written before them
+                continue
             body = entry["e"]
             if entry["t"] == "closed" and next(iter(body), "") == "opened":
                 at = body.pop("opened")
