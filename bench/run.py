@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from itertools import chain
 
 from client import KEY, Request, hold_streams, latencies_us, percentile, wrk
 from stack import BINARY, ROOT, WORKERS, Process, Stack, free_port, wait_for
@@ -21,6 +22,7 @@ from tokens import read_slowly, tokens
 
 CONNECTIONS = 64
 ROUNDS, CPU_ROUNDS = 3, 12
+TURNS = 10
 STREAMS = 1000
 TOKENS_A_SECOND = 20
 BUSY_STREAMS = 400  # while CPU a token is measured
@@ -146,6 +148,12 @@ def measure_cpu(stack: Stack, standin: int, seconds: int) -> dict[str, float]:
             "CPU through a peer, both gateways, relative to one hop": ratio("two hops", "one hop")}
 
 
+def in_turns(ports: tuple[int, ...], request: Request, requests: int) -> list[list[float]]:
+    """Of each port, in order of size: a machine that is slow for a second is slow for all of them."""
+    turns = [[latencies_us(port, request, requests // TURNS) for port in ports] for _ in range(TURNS)]
+    return [sorted(chain.from_iterable(of_a_port)) for of_a_port in zip(*turns, strict=True)]
+
+
 def measure_latency(stack: Stack, standin: int, requests: int) -> dict[str, float]:
     unary, stream = Request("converse"), Request("converse-stream")
     floor, floor_port = stack.floor(standin)
@@ -156,13 +164,13 @@ def measure_latency(stack: Stack, standin: int, requests: int) -> dict[str, floa
     results: dict[str, float] = {}
     say(f"one connection: {requests} requests each, over the way without a proxy")
     latencies_us(home.api, unary, requests // 4)
-    direct, proxied, through = (latencies_us(port, unary, requests) for port in (standin, floor_port, home.api))
+    direct, proxied, through = in_turns((standin, floor_port, home.api), unary, requests)
     for share in (0.50, 0.99):
         name = f"added latency at one connection, p{share * 100:.0f}"
         results[name] = added_us(direct, through, share)
         say(f"  p{share * 100:.0f}: nginx adds {added_us(direct, proxied, share):.0f} us, "
             f"tidegate {results[name]:.0f} us")
-    direct, proxied, through = (latencies_us(port, stream, requests // 2) for port in (standin, floor_port, home.api))
+    direct, proxied, through = in_turns((standin, floor_port, home.api), stream, requests // 2)
     results["added time to the first chunk, p50"] = added_us(direct, through, 0.5)
     say(f"  first chunk of a stream: nginx adds {added_us(direct, proxied, 0.5):.0f} us, "
         f"tidegate {added_us(direct, through, 0.5):.0f} us")

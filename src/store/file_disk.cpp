@@ -100,7 +100,7 @@ class AppendFile final : public audit::Disk::File {
         can_reserve_(has_journal(file_.get())) {}
   ~AppendFile() override { cut(); }
 
-  // One write(2). A short one (the disk is full) is an error; what it left is the log's to pass
+  // One pwrite(2). A short one (the disk is full) is an error; what it left is the log's to pass
   // over.
   Result<void> append(std::string_view bytes) override {
     std::unique_lock lock(growing_, std::defer_lock);
