@@ -22,7 +22,7 @@ from tokens import read_slowly, tokens
 
 CONNECTIONS = 64
 ROUNDS, CPU_ROUNDS = 3, 12
-TURNS = 10
+TURNS = 10  # of one connection on each way, one after another
 STREAMS = 1000
 TOKENS_A_SECOND = 20
 BUSY_STREAMS = 400  # while CPU a token is measured

@@ -57,9 +57,9 @@ Result<void> sync_folder(int folder) {
   return {};
 }
 
-bool has_journal(int file) {
+bool is_in_memory(int file) {
   struct statfs system{};
-  return ::fstatfs(file, &system) == 0 && system.f_type != TMPFS_MAGIC;
+  return ::fstatfs(file, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
 // What stands behind the last line of a file that is being written: lines of nothing.
@@ -97,7 +97,7 @@ class AppendFile final : public audit::Disk::File {
         name_(std::move(name)),
         end_(end),
         synced_(end),
-        can_reserve_(has_journal(file_.get())) {}
+        can_reserve_(!is_in_memory(file_.get())) {}
   ~AppendFile() override { cut(); }
 
   // One pwrite(2). A short one (the disk is full) is an error; what it left is the log's to pass

@@ -98,6 +98,24 @@ TEST(FileDisk, AFileUnderWayEndsWithItsReserve) {
   EXPECT_EQ(std::filesystem::file_size(path), written.size());
 }
 
+TEST(FileDisk, FindsWhereTheLinesEndBehindAnyReserve) {
+  TemporaryFolder folder;
+  const auto disk = FileDisk::open(folder / "audit");
+  ASSERT_TRUE(disk) << disk.error().message;
+  constexpr std::size_t step = limits::audit_reserve_step_bytes;
+  for (const std::size_t lines : {std::size_t{2}, step - 1, step, step + 1}) {
+    for (const std::size_t reserve : {std::size_t{0}, std::size_t{1}, step - 1, step, 3 * step}) {
+      std::ofstream(folder / "audit/f")
+          << std::string(lines - 1, 'x') << std::string(reserve + 1, '\n');
+      EXPECT_EQ(*(*disk)->size("f"), lines) << reserve;
+    }
+  }
+  std::ofstream(folder / "audit/f") << std::string(2 * step, '\n');
+  EXPECT_EQ(*(*disk)->size("f"), 0u);
+  std::ofstream(folder / "audit/f") << "torn";
+  EXPECT_EQ(*(*disk)->size("f"), 4u);
+}
+
 TEST(FileDisk, AppendsWhileTheReserveGrows) {
   TemporaryFolder folder;
   const auto disk = FileDisk::open(folder / "audit");
